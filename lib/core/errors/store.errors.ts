@@ -1,0 +1,39 @@
+import { AllFrameError } from './allframe.error.js';
+
+/**
+ * The store was used before it was open or after it was closed.
+ * @publicApi
+ */
+export class StoreClosedError extends AllFrameError {
+  readonly code = 'StoreClosedError';
+
+  constructor(operation: string) {
+    super(
+      `${operation} was called on an event store that is not open. ` +
+        'Use a store between `EventStore.open` (or the start of the application) and `close`.',
+    );
+  }
+}
+
+/**
+ * A reader asked for events after a position that the store has not reached. The store was restored from an older
+ * copy or lost its tail, or the reader belongs to another store.
+ * @publicApi
+ */
+export class PositionBeyondHeadError extends AllFrameError {
+  readonly code = 'PositionBeyondHeadError';
+
+  /**
+   * @param position the position that was asked for
+   * @param head the store's last position
+   */
+  constructor(
+    readonly position: number,
+    readonly head: number,
+  ) {
+    super(
+      `Position ${position} is beyond the head of the store, ${head}. The store was restored from an older copy, or the position ` +
+        'belongs to another store: check which store is open, then start this reader again from a position it has.',
+    );
+  }
+}

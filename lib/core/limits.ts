@@ -1,0 +1,56 @@
+/**
+ * Every limit of the library by name, its unit last. A page, queue, retry or cache without a line here is a fault.
+ * @publicApi
+ */
+export const Limits = {
+  /** Length of a stream id, in bytes of UTF-8. */
+  streamIdBytesMax: 512,
+  /** Length of an event type, in bytes of UTF-8. */
+  eventTypeBytesMax: 256,
+  /** Data and metadata of one event together, in bytes of UTF-8 JSON. */
+  eventBytesMax: 1024 * 1024,
+  /** Events in one commit, over all of its streams. */
+  commitEventsMax: 10_000,
+  /** Events and records of one commit together, in bytes of UTF-8 JSON. */
+  commitBytesMax: 16 * 1024 * 1024,
+  /** Records put or deleted by one commit. */
+  commitRecordsMax: 10_000,
+  /** Length of a record's collection name, in bytes of UTF-8. */
+  recordCollectionBytesMax: 64,
+  /** Length of a record's key, in bytes of UTF-8. A snapshot's key is its stream's id. */
+  recordKeyBytesMax: 1024,
+  /** A record's value, in bytes of UTF-8 JSON. */
+  recordBytesMax: 1024 * 1024,
+  /** Depth of arrays and objects in `data`, `metadata` and snapshots. */
+  dataDepthMax: 1_000,
+  /** Events in one page that a reader takes from a backend. */
+  pageEventsMax: 512,
+  /** Bytes of JSON in one page of a durable backend; a page holds at least one event. */
+  pageBytesMax: 4 * 1024 * 1024,
+  /** Events examined for one page of a filtered read. */
+  pageScanEventsMax: 16_384,
+  /** First delay before a failed read of a subscription is tried again, in milliseconds; doubled each time. */
+  readRetryDelayMs: 50,
+  /** Longest delay between two tries of a failed read of a subscription, in milliseconds. */
+  readRetryDelayMaxMs: 5_000,
+  /** Attempts of `AggregateRepository.update` under conflict, the first one included. */
+  updateAttemptsMax: 16,
+  /** Longest first delay between two attempts of an update, in milliseconds; doubled each time. */
+  updateRetryDelayMs: 2,
+  /** Longest delay between two attempts of an update, in milliseconds. */
+  updateRetryDelayMaxMs: 100,
+  /** Attempts of a projection's handler at one event before the projection is blocked, the first one included. */
+  handlerAttemptsMax: 5,
+  /** First delay before a projection's handler is tried again, in milliseconds; doubled each time. */
+  handlerRetryDelayMs: 50,
+  /** Longest delay before a projection's handler is tried again, in milliseconds. */
+  handlerRetryDelayMaxMs: 2_000,
+  /** Longest time between two checkpoints of a projection that works through a page, in milliseconds. */
+  checkpointEveryMs: 1_000,
+  /** How long `ProjectionRegistry.waitFor` waits unless told, in milliseconds. */
+  waitForTimeoutMs: 5_000,
+  /** Callers that may wait for one projection at once. */
+  projectionWaitersMax: 10_000,
+  /** How long `close` waits for running handlers unless told, in milliseconds. */
+  shutdownTimeoutMs: 10_000,
+} as const;
