@@ -1,0 +1,74 @@
+import { AllFrameError } from '../core/errors/allframe.error.js';
+import { RecordConflictError } from '../core/errors/append.errors.js';
+import type { RecordStore } from './record-store.js';
+
+/**
+ * How far a reader has come, and whose turn it is.
+ * @publicApi
+ */
+export interface Checkpoint {
+  /** The last position whose effect is complete, 0 for a reader never seen. */
+  readonly position: number;
+  /** Raised by each new owner, so that a stalled old one cannot write. */
+  readonly epoch: number;
+}
+
+/**
+ * Another owner took this reader over; whatever this one still does must not move the checkpoint.
+ * @publicApi
+ */
+export class CheckpointFencedError extends AllFrameError {
+  readonly code = 'CheckpointFencedError';
+
+  constructor(
+    readonly reader: string,
+    readonly epoch: number,
+    options?: ErrorOptions,
+  ) {
+    super(
+      `Checkpoint "${reader}" was taken over from its owner of epoch ${epoch}. ` +
+        'Stop this reader: another instance has gone on from its last checkpoint.',
+      options,
+    );
+  }
+}
+
+const COLLECTION = 'checkpoints';
+
+/**
+ * Keeps checkpoints: how far each reader has come.
+ *
+ * A checkpoint moves by compare-and-set, so of two owners that both believe they hold a reader only one gets through.
+ * @publicApi
+ */
+export class CheckpointStore {
+  constructor(private readonly records: RecordStore) {}
+
+  /** Where `reader` stands. */
+  async load(reader: string): Promise<Checkpoint> {
+    return ((await this.records.get(COLLECTION, reader)) as Checkpoint | null) ?? { position: 0, epoch: 0 };
+  }
+
+  /** Takes `reader` over from whoever holds it: the position stays, the epoch is raised. @throws CheckpointFencedError if another does so at once. */
+  async claim(reader: string): Promise<Checkpoint> {
+    const held = await this.load(reader);
+    return this.#write(reader, held, { position: held.position, epoch: held.epoch + 1 });
+  }
+
+  /** Moves `reader` from `from` to position `to`. @throws CheckpointFencedError if another owner moved it. */
+  async advance(reader: string, from: Checkpoint, to: number): Promise<Checkpoint> {
+    return this.#write(reader, from, { position: to, epoch: from.epoch });
+  }
+
+  async #write(reader: string, from: Checkpoint, to: Checkpoint): Promise<Checkpoint> {
+    const expected = from.epoch === 0 ? null : { position: from.position, epoch: from.epoch };
+    try {
+      await this.records.write([{ collection: COLLECTION, key: reader, value: to, expected }]);
+      return to;
+    } catch (error) {
+      if (error instanceof RecordConflictError)
+        throw new CheckpointFencedError(reader, from.epoch, { cause: error });
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * What is being handled right now, carried down the chain of asynchronous calls.
+ *
+ * The one `AsyncLocalStorage` of the process holds no state of its own: each running call sees what its own callers
+ * put there, so two applications share nothing, and an event handled in one store explains what is appended to
+ * another.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { EventMetadata, RecordedEvent } from '../core/recorded-event.js';
+
+/** A running call: the metadata it passes on, and the reader whose handler made the call, if one did. */
+interface EventContext {
+  readonly cause?: RecordedEvent;
+  readonly metadata?: EventMetadata;
+  readonly reader?: object;
+}
+
+const contexts = new AsyncLocalStorage<EventContext>();
+
+/**
+ * Runs `work` so that every event appended by it, or by anything it calls or awaits, carries `metadata`:
+ * correlation and causation ids, a user, a tenant. Metadata given to the append itself wins.
+ * @example
+ * ```ts
+ * await withEventMetadata({ correlationId: request.id }, () => accounts.deposit('a1', 10));
+ * ```
+ * @publicApi
+ */
+export function withEventMetadata<R>(metadata: EventMetadata, work: () => R): R {
+  const outer = contexts.getStore();
+  return contexts.run({ ...outer, metadata: { ...outer?.metadata, ...metadata } }, work);
+}
+
+/** Calls the handler `next` of `reader` with an event: whatever it appends is caused by that event. */
+export function handleAsCause<R>(event: RecordedEvent, reader: object, next: (event: RecordedEvent) => R): R {
+  return contexts.run({ cause: event, reader }, next, event);
+}
+
+/** Runs `work` as if nobody had called it, so that a long-living reader inherits nothing from who started it. */
+export function withoutContext<R>(work: () => R): R {
+  return contexts.exit(work);
+}
+
+/** Whether the running call was made, however indirectly, by a handler of `reader`. */
+export function isRunningFor(reader: object): boolean {
+  return contexts.getStore()?.reader === reader;
+}
+
+/** The metadata that the running call passes on to events, `undefined` where there is none. */
+export function ambientMetadata(): EventMetadata | undefined {
+  const context = contexts.getStore();
+  if (context?.cause === undefined) return context?.metadata;
+  const { id, metadata } = context.cause;
+  return { correlationId: metadata.correlationId ?? id, causationId: id, ...context.metadata };
+}

@@ -1,0 +1,377 @@
+import type { Observable } from 'rxjs';
+import type { BackendStats } from '../core/backend-stats.js';
+import { type Clock, pause, systemClock } from '../core/clock.js';
+import { type AppendResult, type Commit, SNAPSHOT_COLLECTION } from '../core/commit.js';
+import { PositionBeyondHeadError, StoreClosedError } from '../core/errors/store.errors.js';
+import { type EventIdSource, uuidV7Source } from '../core/event-id.js';
+import type { EventStoreBackend } from '../core/event-store-backend.js';
+import { Limits } from '../core/limits.js';
+import { type AllFrameLogger, consoleLogger } from '../core/logger.js';
+import type { EventPage } from '../core/read-page.js';
+import type { RecordedEvent } from '../core/recorded-event.js';
+import type { Snapshot as SnapshotData } from '../core/snapshot.js';
+import { checkStreamId } from '../core/stream-id.js';
+import type { StoredEvent } from '../core/stored-event.js';
+import { assertCommitSize } from './commit-size.js';
+import { CheckpointStore } from './checkpoint-store.js';
+import type { Type } from './domain-event.decorator.js';
+import { type ConsumerSource, EventConsumer, type PageHandler } from './event-consumer.js';
+import { type DefaultMetadata, EventEncoder } from './event-encoder.js';
+import type { AppendOptions, EventInput, StreamAppend } from './event-input.js';
+import { EventTypes } from './event-types.js';
+import { LazyRecordedEvent } from './lazy-recorded-event.js';
+import {
+  checkDirection,
+  checkWholeNumber,
+  filterOf,
+  type ReadAllOptions,
+  type ReadStreamOptions,
+  type SubscribeOptions,
+} from './read-options.js';
+import { encodeRecords, type RecordInput, RecordStore } from './record-store.js';
+import { restorable, type RestorableSnapshot } from './snapshot.js';
+import { observeEach, type StoreSubscription, subscribeEach } from './subscription.js';
+
+/**
+ * How a store is opened.
+ * @publicApi
+ */
+export interface EventStoreOptions {
+  /** Event classes that it should read back with their prototypes. */
+  readonly events?: readonly Type<object>[];
+  /** Metadata of every event: an object, or a function called at each append. */
+  readonly metadata?: DefaultMetadata;
+  /** Told of failing subscribers and of reads that are tried again; default the console. */
+  readonly logger?: AllFrameLogger;
+  /** How long `close` waits for running handlers, in milliseconds; default 10,000. */
+  readonly shutdownTimeoutMs?: number;
+  /** Default the machine's clock. */
+  readonly clock?: Clock;
+  /** Makes the ids of events; default UUIDv7. */
+  readonly newEventId?: EventIdSource;
+}
+
+/**
+ * The one door to events: appends them to streams, reads them back, and follows them as they come.
+ *
+ * Inside Nest it is injected, open; outside, `EventStore.open(backend)` makes one.
+ * @example
+ * ```ts
+ * const store = await EventStore.open(new InMemoryBackend());
+ * await store.append('account-1', [{ type: 'account.opened', data: { owner: 'Ada' } }], { expectedVersion: 'noStream' });
+ * for await (const event of store.readStream('account-1')) console.log(event.version, event.type, event.data);
+ * ```
+ * @publicApi
+ */
+export class EventStore {
+  readonly records: RecordStore;
+  readonly checkpoints: CheckpointStore;
+
+  readonly #types = new EventTypes();
+  readonly #encoder: EventEncoder;
+  readonly #source: ConsumerSource;
+  readonly #consumers = new Set<EventConsumer>();
+  readonly #shutdownTimeoutMs: number;
+  #state: 'open' | 'draining' | 'closed' = 'open';
+  #commitsInFlight = 0;
+  #commitsEnded: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    /** The opened backend. */
+    readonly backend: EventStoreBackend,
+    options: EventStoreOptions,
+  ) {
+    this.registerEvents(options.events ?? []);
+    const clock = options.clock ?? systemClock;
+    this.#encoder = new EventEncoder(
+      this.#types,
+      options.newEventId ?? uuidV7Source(() => clock.now()),
+      options.metadata,
+    );
+    this.#source = {
+      backend,
+      clock,
+      logger: options.logger ?? consoleLogger,
+      record: (stored) => new LazyRecordedEvent(stored, this.#types),
+    };
+    this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? Limits.shutdownTimeoutMs;
+    this.records = new RecordStore(
+      backend,
+      (commit) => this.#commit(commit),
+      (operation) => this.#assertOpen(operation),
+    );
+    this.checkpoints = new CheckpointStore(this.records);
+  }
+
+  /**
+   * Opens a store on a backend.
+   * @throws UndecoratedEventError and DuplicateEventTypeError for `options.events`, and whatever keeps the backend from opening
+   */
+  static async open(backend: EventStoreBackend, options: EventStoreOptions = {}): Promise<EventStore> {
+    const store = new EventStore(backend, options);
+    await backend.open();
+    return store;
+  }
+
+  /**
+   * Makes further event classes known.
+   * @param where where they were found, for errors
+   * @throws UndecoratedEventError, DuplicateEventTypeError
+   */
+  registerEvents(events: readonly Type<object>[], where = 'events'): void {
+    for (const type of events) this.#types.register(type, where);
+  }
+
+  /** Whether a class known to this store declares the event type. */
+  knowsEventType(type: string): boolean {
+    return this.#types.classOf(type) !== undefined;
+  }
+
+  /** The class that gives events of a type their prototype, if the store knows one. */
+  eventClassOf(type: string): Type<object> | undefined {
+    return this.#types.classOf(type);
+  }
+
+  get clock(): Clock {
+    return this.#source.clock;
+  }
+
+  get logger(): AllFrameLogger {
+    return this.#source.logger;
+  }
+
+  /**
+   * Appends events to one stream, all of them or none.
+   * @throws WrongExpectedVersionError, DuplicateEventError, AppendOutcomeUnknownError, InvalidArgumentError,
+   * LimitExceededError, UnserialisableDataError, UndecoratedEventError, StoreClosedError
+   */
+  async append(
+    streamId: string,
+    events: readonly EventInput[],
+    options?: AppendOptions,
+  ): Promise<AppendResult> {
+    this.#assertOpen('append');
+    const stream = this.#encoder.encodeStream(
+      streamId,
+      events,
+      options?.expectedVersion ?? 'any',
+      options?.metadata,
+    );
+    const [result] = await this.#commit({ streams: [stream], records: [] });
+    return result as AppendResult;
+  }
+
+  /**
+   * Appends to several streams in one atomic commit, with records if given; one result per stream, in the same order.
+   * @throws as `append` does, and RecordConflictError
+   */
+  async appendAll(
+    appends: readonly StreamAppend[],
+    options: Pick<AppendOptions, 'metadata'> & { readonly records?: readonly RecordInput[] } = {},
+  ): Promise<readonly AppendResult[]> {
+    this.#assertOpen('appendAll');
+    const streams = this.#encoder.encodeStreams(appends, options.metadata);
+    return this.#commit({ streams, records: encodeRecords(options.records ?? []) });
+  }
+
+  /** All events of a stream, `[]` for an unknown one. For long streams prefer `readStream`. */
+  getEvents(streamId: string): Promise<RecordedEvent[]> {
+    return this.getEventsAfter(streamId, 0);
+  }
+
+  /** The events of a stream whose version is greater than `version`. */
+  async getEventsAfter(streamId: string, version: number): Promise<RecordedEvent[]> {
+    checkWholeNumber(version, 'version', 0);
+    const events: RecordedEvent[] = [];
+    for await (const page of this.#streamPages(streamId, { fromVersion: version + 1 })) {
+      for (const stored of page.events) events.push(this.#source.record(stored));
+    }
+    return events;
+  }
+
+  /** Every event of the store, in memory at once: for tests and small stores. Otherwise use `readAll`. */
+  async getAllEvents(): Promise<RecordedEvent[]> {
+    const events: RecordedEvent[] = [];
+    for await (const event of this.readAll()) events.push(event);
+    return events;
+  }
+
+  /** The events of a stream, page by page. */
+  async *readStream(
+    streamId: string,
+    options: ReadStreamOptions = {},
+  ): AsyncGenerator<RecordedEvent, void, undefined> {
+    for await (const page of this.#streamPages(streamId, options)) {
+      for (const stored of page.events) yield this.#source.record(stored);
+    }
+  }
+
+  /**
+   * The events of the store by position, page by page; it ends at the head as it is when a page is read.
+   * @throws PositionBeyondHeadError if `after` is a position the store has not reached
+   */
+  async *readAll(options: ReadAllOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
+    const { direction = 'forward', limit = Infinity } = options;
+    let { after = 0, upTo = Number.MAX_SAFE_INTEGER } = options;
+    checkWholeNumber(after, 'options.after', 0);
+    checkWholeNumber(upTo, 'options.upTo', 0);
+    checkDirection(direction);
+    if (options.limit !== undefined) checkWholeNumber(options.limit, 'options.limit', 1);
+    const filter = filterOf(options);
+    this.#assertOpen('readAll');
+    const head = await this.backend.head();
+    if (after > head) throw new PositionBeyondHeadError(after, head);
+    for (let left = limit; left > 0;) {
+      this.#assertOpen('readAll');
+      const page = await this.backend.readAll({
+        after,
+        upTo,
+        direction,
+        limit: Math.min(left, Limits.pageEventsMax),
+        ...(filter === undefined ? {} : { filter }),
+      });
+      for (const stored of page.events) yield this.#source.record(stored);
+      if (page.atEnd) return;
+      left -= page.events.length;
+      if (direction === 'forward') after = page.through;
+      else upTo = page.through - 1;
+    }
+  }
+
+  /**
+   * Events as an Observable: catch-up, then live, in position order, without gap or double; it completes when the
+   * store closes. Observers are not waited for: for handlers that must not overlap use `subscribe`.
+   * @throws (as an error notification) InvalidArgumentError, PositionBeyondHeadError, StoreClosedError
+   */
+  events$(options: SubscribeOptions = {}): Observable<RecordedEvent> {
+    return observeEach((handle) => this.consume(handle, options));
+  }
+
+  /**
+   * Calls `next` for each event in position order, one at a time, waiting for each. A `next` that fails is reported
+   * to `onError`, and the next event follows.
+   * @throws InvalidArgumentError, StoreClosedError
+   */
+  subscribe(
+    next: (event: RecordedEvent) => void | Promise<void>,
+    options: SubscribeOptions = {},
+  ): StoreSubscription {
+    return subscribeEach((handle) => this.consume(handle, options), next, options.onError, this.logger);
+  }
+
+  /**
+   * The floor below `subscribe`: hands whole pages to `handle`, waits for each, and ends when it fails. For readers
+   * that keep checkpoints of their own.
+   * @throws InvalidArgumentError, StoreClosedError
+   */
+  consume(handle: PageHandler, options: Omit<SubscribeOptions, 'onError'> = {}): EventConsumer {
+    const { after = 'now' } = options;
+    if (after !== 'now') checkWholeNumber(after, 'options.after', 0);
+    const filter = filterOf(options);
+    if (this.#state !== 'open') throw new StoreClosedError('subscribe');
+    const consumer = new EventConsumer(this.#source, after, filter, handle);
+    this.#consumers.add(consumer);
+    const forget = (): boolean => this.#consumers.delete(consumer);
+    consumer.ended.then(forget, forget);
+    return consumer;
+  }
+
+  /** Keeps a snapshot as the stream's latest. */
+  async saveSnapshot(streamId: string, snapshot: SnapshotData): Promise<void> {
+    checkStreamId(streamId);
+    const { version, revision, state } = snapshot;
+    checkWholeNumber(version, 'snapshot.version', 1);
+    checkWholeNumber(revision, 'snapshot.revision', 1);
+    await this.records.write([
+      { collection: SNAPSHOT_COLLECTION, key: streamId, value: { version, revision, state } },
+    ]);
+  }
+
+  /** The stream's latest snapshot, `null` where there is none. */
+  async getLatestSnapshot(streamId: string): Promise<RestorableSnapshot | null> {
+    checkStreamId(streamId);
+    const snapshot = (await this.records.get(SNAPSHOT_COLLECTION, streamId)) as SnapshotData | null;
+    return snapshot === null ? null : restorable(snapshot);
+  }
+
+  /** Makes everything acknowledged so far durable, where the backend acknowledges earlier than that. */
+  async flush(): Promise<void> {
+    this.#assertOpen('flush');
+    await this.backend.flush();
+  }
+
+  /** Figures of the store. */
+  async stats(): Promise<BackendStats> {
+    this.#assertOpen('stats');
+    return this.backend.stats();
+  }
+
+  /**
+   * Ends the store: subscriptions take no new events, running handlers may append until they end or the deadline
+   * passes, appends in flight end, then the backend closes. From then on every call is StoreClosedError.
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    this.#state = 'draining';
+    const stopped = Promise.all([...this.#consumers].map((consumer) => consumer.stop()));
+    const deadline = new AbortController();
+    const timedOut = pause(this.clock, this.#shutdownTimeoutMs, deadline.signal).then(
+      () => 'timeout' as const,
+    );
+    if ((await Promise.race([stopped, timedOut])) === 'timeout') {
+      this.logger.warn(
+        `Closing did not wait longer than ${this.#shutdownTimeoutMs} ms for ${this.#consumers.size} running handler(s)`,
+      );
+    }
+    deadline.abort();
+    this.#state = 'closed';
+    if (this.#commitsInFlight > 0) await new Promise<void>((resolve) => (this.#commitsEnded = resolve));
+    await this.backend.close();
+  }
+
+  async *#streamPages(
+    streamId: string,
+    options: ReadStreamOptions,
+  ): AsyncGenerator<EventPage, void, undefined> {
+    const { direction = 'forward', limit = Infinity } = options;
+    let { fromVersion = 1, toVersion = Number.MAX_SAFE_INTEGER } = options;
+    checkStreamId(streamId);
+    checkWholeNumber(fromVersion, 'options.fromVersion', 0);
+    checkWholeNumber(toVersion, 'options.toVersion', 0);
+    checkDirection(direction);
+    if (options.limit !== undefined) checkWholeNumber(options.limit, 'options.limit', 1);
+    for (let left = limit; left > 0;) {
+      this.#assertOpen('readStream');
+      const page = await this.backend.readStream({
+        streamId,
+        fromVersion,
+        toVersion,
+        direction,
+        limit: Math.min(left, Limits.pageEventsMax),
+      });
+      yield page;
+      if (page.atEnd) return;
+      left -= page.events.length;
+      if (direction === 'forward') fromVersion = page.through + 1;
+      else toVersion = page.through - 1;
+    }
+  }
+
+  async #commit({ streams, records }: Pick<Commit, 'streams' | 'records'>): Promise<readonly AppendResult[]> {
+    assertCommitSize(streams, records);
+    this.#commitsInFlight++;
+    try {
+      return await this.backend.append({ streams, records, recordedAt: this.clock.now() });
+    } finally {
+      if (--this.#commitsInFlight === 0) this.#commitsEnded?.();
+    }
+  }
+
+  #assertOpen(operation: string): void {
+    if (this.#state === 'closed') throw new StoreClosedError(operation);
+  }
+}

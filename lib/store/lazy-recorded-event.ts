@@ -1,0 +1,59 @@
+import { inspect } from 'node:util';
+import type { EventMetadata, RecordedEvent } from '../core/recorded-event.js';
+import type { StoredEvent } from '../core/stored-event.js';
+import type { EventTypes } from './event-types.js';
+import { decodeJson } from './json-codec.js';
+
+const UNPARSED = Symbol('unparsed');
+
+/**
+ * A stored event as one reader gets it. Text is parsed when it is first looked at, so a reader that only counts
+ * parses nothing; every reader has an object of its own, so none can change another's.
+ */
+export class LazyRecordedEvent implements RecordedEvent {
+  readonly id: string;
+  readonly streamId: string;
+  readonly version: number;
+  readonly position: number;
+  readonly type: string;
+  readonly schemaVersion: number;
+  readonly #stored: StoredEvent;
+  readonly #types: EventTypes;
+  #data: unknown = UNPARSED;
+  #metadata: EventMetadata | undefined;
+  #recordedAt: Date | undefined;
+
+  constructor(stored: StoredEvent, types: EventTypes) {
+    this.id = stored.id;
+    this.streamId = stored.streamId;
+    this.version = stored.version;
+    this.position = stored.position;
+    this.type = stored.type;
+    this.schemaVersion = stored.schemaVersion;
+    this.#stored = stored;
+    this.#types = types;
+  }
+
+  get data(): unknown {
+    if (this.#data === UNPARSED) this.#data = this.#types.hydrate(this.type, decodeJson(this.#stored.data));
+    return this.#data;
+  }
+
+  get metadata(): EventMetadata {
+    return (this.#metadata ??= decodeJson(this.#stored.metadata) as EventMetadata);
+  }
+
+  get recordedAt(): Date {
+    return (this.#recordedAt ??= new Date(this.#stored.recordedAt));
+  }
+
+  /** All fields as a plain object, so that `JSON.stringify` and loggers see what is behind the getters. */
+  toJSON(): RecordedEvent {
+    const { id, streamId, version, position, type, schemaVersion, data, metadata, recordedAt } = this;
+    return { id, streamId, version, position, type, schemaVersion, data, metadata, recordedAt };
+  }
+
+  [inspect.custom](): RecordedEvent {
+    return this.toJSON();
+  }
+}
