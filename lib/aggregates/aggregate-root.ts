@@ -1,0 +1,146 @@
+import { AllFrameError } from '../core/errors/allframe.error.js';
+import { InvalidArgumentError } from '../core/errors/input.errors.js';
+import type { RecordedEvent } from '../core/recorded-event.js';
+import type { Snapshot } from '../core/snapshot.js';
+import { eventDescriptionOf } from '../store/domain-event.decorator.js';
+import { type EventHandlerMap, eventHandlerMapOf } from '../store/event-handler-map.js';
+import { UndecoratedEventError } from '../store/event-types.js';
+import type { EventInput } from '../store/event-input.js';
+import type { SnapshotSource } from '../store/snapshot.js';
+import { aggregateDescriptionOf } from './aggregate.decorator.js';
+
+/**
+ * A handler of an aggregate returned a promise. State is rebuilt by replaying events, and that cannot wait.
+ * @publicApi
+ */
+export class AsyncAggregateHandlerError extends AllFrameError {
+  readonly code = 'AsyncAggregateHandlerError';
+
+  /** @param handler the method, as `Class.method` */
+  constructor(readonly handler: string) {
+    super(
+      `${handler} returned a promise, but handlers of an aggregate only change its state. ` +
+        'Do the asynchronous work before the event is applied, or in a projection.',
+    );
+  }
+}
+
+/** What a class's metadata says never changes, so it is read once per class. */
+const handlerMaps = new WeakMap<object, EventHandlerMap>();
+
+/**
+ * The base of aggregates: methods decide and `apply` events, `@EventHandler` methods change the state.
+ *
+ * An aggregate is rebuilt from its events, so state changes happen in the handlers alone, and a handler neither
+ * decides nor waits. Handlers must not keep parts of an event that they change later: the event is stored as it is
+ * when the aggregate is saved.
+ * @example
+ * ```ts
+ * @Aggregate('account')
+ * class Account extends AggregateRoot {
+ *   balance = 0;
+ *   deposit(amount: number) {
+ *     if (amount <= 0) throw new RangeError('A deposit is positive');
+ *     this.apply(new MoneyDeposited(amount));
+ *   }
+ *   @EventHandler(MoneyDeposited) onDeposited(event: MoneyDeposited) { this.balance += event.amount; }
+ * }
+ * ```
+ * @publicApi
+ */
+export abstract class AggregateRoot implements SnapshotSource {
+  #aggregateId: string | undefined;
+  #version = 0;
+  #uncommitted: EventInput[] = [];
+
+  /** The id it was loaded by, `undefined` for an instance that no repository has seen. */
+  get aggregateId(): string | undefined {
+    return this.#aggregateId;
+  }
+
+  /** The version of its stream that it was loaded at or saved as, 0 for a new one. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Events that are applied but not yet stored. */
+  get uncommittedEvents(): readonly EventInput[] {
+    return this.#uncommitted;
+  }
+
+  /**
+   * Takes an event as happened: changes the state by its handlers, and keeps it to be stored.
+   * @throws UndecoratedEventError for an instance of a class without `@DomainEvent`
+   */
+  apply(event: EventInput): void {
+    const { type, data } = contentOf(event);
+    this.#handle(type, data, event);
+    this.#uncommitted.push(event);
+  }
+
+  /** Takes over events that are already stored. */
+  loadFromHistory(events: Iterable<RecordedEvent>): void {
+    for (const event of events) {
+      this.#handle(event.type, event.data, event);
+      this.#version = event.version;
+    }
+  }
+
+  /** For repositories: from now on it is known by this id. */
+  assignId(id: string): void {
+    this.#aggregateId = id;
+  }
+
+  /** For repositories: what was uncommitted is stored, and the stream is at `version`. */
+  markCommitted(version: number): void {
+    this.#version = version;
+    this.#uncommitted = [];
+  }
+
+  /** The revision of the state's schema, from `@Aggregate`. */
+  get snapshotRevision(): number {
+    return aggregateDescriptionOf(this.constructor).snapshotRevision;
+  }
+
+  /** The state to be kept in a snapshot: its public fields. Override it, with `restoreSnapshot`, for fields that JSON has no form for. */
+  toSnapshot(): unknown {
+    return { ...this };
+  }
+
+  /** Takes over the state and version of a snapshot. */
+  restoreSnapshot(snapshot: Snapshot): void {
+    if (typeof snapshot.state !== 'object' || snapshot.state === null) {
+      throw new InvalidArgumentError(
+        'snapshot.state',
+        `the state of ${this.constructor.name} is an object; override restoreSnapshot for another form`,
+      );
+    }
+    for (const [key, value] of Object.entries(snapshot.state)) {
+      // Defined and not assigned: a member called `__proto__` is data.
+      Object.defineProperty(this, key, { value, writable: true, enumerable: true, configurable: true });
+    }
+    this.#version = snapshot.version;
+  }
+
+  #handle(type: string, data: unknown, event: object): void {
+    let map = handlerMaps.get(this.constructor);
+    if (map === undefined) handlerMaps.set(this.constructor, (map = eventHandlerMapOf(this.constructor)));
+    for (const method of map.methods.get(type) ?? []) {
+      const handler = (this as unknown as Record<string | symbol, (data: unknown, event: object) => unknown>)[
+        method
+      ];
+      if (handler?.call(this, data, event) instanceof Promise) {
+        throw new AsyncAggregateHandlerError(`${this.constructor.name}.${String(method)}`);
+      }
+    }
+  }
+}
+
+/** The type and data of an event that is not stored yet. */
+function contentOf(event: EventInput): { readonly type: string; readonly data: unknown } {
+  const prototype = Object.getPrototypeOf(event) as object | null;
+  if (prototype === Object.prototype || prototype === null) return event as { type: string; data: unknown };
+  const description = eventDescriptionOf(event.constructor);
+  if (description === undefined) throw new UndecoratedEventError(event.constructor.name, 'apply');
+  return { type: description.type, data: event };
+}

@@ -1,0 +1,151 @@
+/** State that is rebuilt from a stream, with snapshots, and appended to with a retry on conflict. */
+import { backOffMs, pause } from '../core/clock.js';
+import type { AppendResult } from '../core/commit.js';
+import { WrongExpectedVersionError } from '../core/errors/append.errors.js';
+import { InvalidArgumentError } from '../core/errors/input.errors.js';
+import { Limits } from '../core/limits.js';
+import type { EventMetadata, RecordedEvent } from '../core/recorded-event.js';
+import type { Snapshot } from '../core/snapshot.js';
+import type { EventInput } from '../store/event-input.js';
+import type { EventStore } from '../store/event-store.js';
+
+/** How a kind of state comes out of events and snapshots. */
+export interface StateModel<State> {
+  fresh(): State;
+  evolve(state: State, event: RecordedEvent): State;
+  /** Snapshots of another revision are ignored. */
+  readonly snapshotRevision: number;
+  fromSnapshot(snapshot: Snapshot): State;
+  toSnapshot(state: State): unknown;
+}
+
+/** State, and where in its stream it stands. */
+export interface LoadedState<State> {
+  readonly state: State;
+  readonly version: number;
+  /** The version of the snapshot it was built on, 0 for none. */
+  readonly snapshotVersion: number;
+}
+
+/** @publicApi */
+export interface UpdateOptions {
+  /** How often to load, decide and append under conflict, the first time included; default 16. */
+  readonly attempts?: number;
+  /** For every event of the append. */
+  readonly metadata?: EventMetadata;
+}
+
+/** @publicApi */
+export interface SnapshotOptions {
+  /** Takes a snapshot after every so many events; `undefined` takes none. */
+  readonly every?: number | undefined;
+}
+
+export class StateStream<State> {
+  constructor(
+    private readonly store: EventStore,
+    private readonly model: StateModel<State>,
+    /** `false`: snapshots are neither taken nor used. */
+    private readonly snapshots: SnapshotOptions | false,
+    private readonly random: () => number = Math.random,
+  ) {}
+
+  /** The state of a stream, fresh for an empty one. */
+  async load(streamId: string): Promise<LoadedState<State>> {
+    const snapshot = this.snapshots === false ? null : await this.store.getLatestSnapshot(streamId);
+    if (snapshot !== null && snapshot.revision === this.model.snapshotRevision) {
+      const loaded = await this.#evolve(streamId, this.model.fromSnapshot(snapshot), snapshot.version, true);
+      if (loaded !== undefined) return { ...loaded, snapshotVersion: snapshot.version };
+    }
+    const loaded = await this.#evolve(streamId, this.model.fresh(), 0, false);
+    return { ...(loaded as { state: State; version: number }), snapshotVersion: 0 };
+  }
+
+  /**
+   * Loads, decides and appends, again and again while others append in between.
+   * @param decide gets the state, and gives the events to append, none for no change
+   * @returns `null` when nothing was decided
+   */
+  async update(
+    streamId: string,
+    decide: (loaded: LoadedState<State>) => Promise<readonly EventInput[]>,
+    evolved: (loaded: LoadedState<State>, events: readonly EventInput[], version: number) => State,
+    options: UpdateOptions = {},
+  ): Promise<AppendResult | null> {
+    const { attempts = Limits.updateAttemptsMax } = options;
+    if (!Number.isSafeInteger(attempts) || attempts < 1) {
+      throw new InvalidArgumentError('options.attempts', `${attempts} is not a whole number from 1`);
+    }
+    for (let attempt = 1; ; attempt++) {
+      const loaded = await this.load(streamId);
+      const events = await decide(loaded);
+      if (events.length === 0) return null;
+      try {
+        const result = await this.append(streamId, loaded.version, events, options.metadata);
+        await this.snapshotIfDue(streamId, loaded.snapshotVersion, result.version, () =>
+          evolved(loaded, events, result.version),
+        );
+        return result;
+      } catch (error) {
+        if (!(error instanceof WrongExpectedVersionError) || attempt >= attempts) throw error;
+      }
+      // Full jitter: racers that lost together must not come back together.
+      const ms = backOffMs(attempt, Limits.updateRetryDelayMs, Limits.updateRetryDelayMaxMs);
+      await pause(this.store.clock, this.random() * ms);
+    }
+  }
+
+  append(
+    streamId: string,
+    version: number,
+    events: readonly EventInput[],
+    metadata: EventMetadata | undefined,
+  ): Promise<AppendResult> {
+    return this.store.append(streamId, events, {
+      expectedVersion: version,
+      ...(metadata === undefined ? {} : { metadata }),
+    });
+  }
+
+  /** A snapshot that cannot be taken costs time later but nothing now, so it is reported and the update stands. */
+  async snapshotIfDue(
+    streamId: string,
+    snapshotVersion: number,
+    version: number,
+    state: () => State,
+  ): Promise<void> {
+    if (this.snapshots === false || this.snapshots.every === undefined) return;
+    if (version - snapshotVersion < this.snapshots.every) return;
+    try {
+      await this.store.saveSnapshot(streamId, {
+        version,
+        revision: this.model.snapshotRevision,
+        state: this.model.toSnapshot(state()),
+      });
+    } catch (error) {
+      this.store.logger.error(
+        `No snapshot could be taken of stream "${streamId}"; it is loaded from its events`,
+        error,
+      );
+    }
+  }
+
+  /** The state after the events that follow `version`; `undefined` if a snapshot stands ahead of the stream. */
+  async #evolve(
+    streamId: string,
+    start: State,
+    version: number,
+    isSnapshot: boolean,
+  ): Promise<{ state: State; version: number } | undefined> {
+    let state = start;
+    let reached = isSnapshot ? -1 : version;
+    // A snapshot's own event is read with those after it: where it is missing, the snapshot is ahead of the stream.
+    for await (const event of this.store.readStream(streamId, {
+      fromVersion: isSnapshot ? version : version + 1,
+    })) {
+      if (event.version > version) state = this.model.evolve(state, event);
+      reached = event.version;
+    }
+    return reached === -1 ? undefined : { state, version: reached };
+  }
+}
