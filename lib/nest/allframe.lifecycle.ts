@@ -1,0 +1,23 @@
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { ProjectionRegistry } from '../projections/projection.registry.js';
+import { StoreRegistry } from './store.registry.js';
+
+/**
+ * Ends what the application has opened.
+ *
+ * It happens when the HTTP server has been closed, so requests in flight still append and read. Each store waits for
+ * running handlers, those of projections included, until its deadline.
+ */
+@Injectable()
+export class AllFrameLifecycle implements OnApplicationShutdown {
+  constructor(
+    @Inject(StoreRegistry) private readonly stores: StoreRegistry,
+    @Inject(ProjectionRegistry) private readonly projections: ProjectionRegistry,
+  ) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    // Not awaited: a handler beyond the deadline would hold the shutdown up, and every other one ends with its store.
+    void this.projections.stop();
+    await Promise.all(this.stores.all().map((store) => store.close()));
+  }
+}

@@ -1,0 +1,45 @@
+import type {
+  InjectionToken,
+  ModuleMetadata,
+  OptionalFactoryDependency,
+  Type as NestType,
+} from '@nestjs/common';
+import type { SnapshotOptions } from '../aggregates/state-stream.js';
+import type { EventStoreBackend } from '../core/event-store-backend.js';
+import type { EventStoreOptions } from '../store/event-store.js';
+
+/**
+ * How `AllFrameModule.forRoot` sets a store up.
+ * @publicApi
+ */
+export interface AllFrameOptions extends EventStoreOptions {
+  /** A second store's name, by which it is injected; the default store has none. */
+  readonly name?: string;
+  /** For every aggregate of the store: overrides `snapshotEvery`; `false` neither takes nor uses snapshots. */
+  readonly snapshots?: SnapshotOptions | false;
+}
+
+/** A backend, or the URL of one. @publicApi */
+export type BackendSource = EventStoreBackend | string;
+
+/**
+ * Makes the backend of `forRootAsync({ useClass | useExisting })`.
+ * @publicApi
+ */
+export interface EventStoreBackendFactory {
+  createEventStoreBackend(): BackendSource | Promise<BackendSource>;
+}
+
+/**
+ * How `AllFrameModule.forRootAsync` gets its backend: by exactly one of `useFactory`, `useClass` and `useExisting`.
+ * @publicApi
+ */
+export interface AllFrameAsyncOptions extends AllFrameOptions, Pick<ModuleMetadata, 'imports'> {
+  /** Gives the backend or its URL from what is injected. */
+  readonly useFactory?: (...args: never[]) => BackendSource | Promise<BackendSource>;
+  readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
+  /** A class to be instantiated: a backend itself, or something that makes one. */
+  readonly useClass?: NestType<EventStoreBackend | EventStoreBackendFactory>;
+  /** The token of a provider: a backend itself, or something that makes one. */
+  readonly useExisting?: InjectionToken;
+}

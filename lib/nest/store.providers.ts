@@ -1,0 +1,96 @@
+import { Logger, type Provider, type Type as NestType } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { openBackend } from '../backends/open-backend.js';
+import { InvalidArgumentError } from '../core/errors/input.errors.js';
+import { EventStoreBackend } from '../core/event-store-backend.js';
+import type { AllFrameLogger } from '../core/logger.js';
+import { projectionDescriptionOf } from '../projections/projection.decorator.js';
+import { eventHandlerMapOf } from '../store/event-handler-map.js';
+import { EventStore } from '../store/event-store.js';
+import type {
+  AllFrameAsyncOptions,
+  AllFrameOptions,
+  BackendSource,
+  EventStoreBackendFactory,
+} from './allframe.options.js';
+import { getEventStoreBackendToken, getEventStoreToken } from './allframe.tokens.js';
+import { findHandlerClasses } from './provider-classes.js';
+import { StoreRegistry } from './store.registry.js';
+
+/** Opens the store as a provider, so that it is open once the application is made. */
+export function storeProvider(options: AllFrameOptions): Provider {
+  const { name, events = [], snapshots } = options;
+  return {
+    provide: getEventStoreToken(name),
+    inject: [getEventStoreBackendToken(name), StoreRegistry, DiscoveryService],
+    useFactory: async (backend: EventStoreBackend, stores: StoreRegistry, discovery: DiscoveryService) => {
+      stores.claim(name);
+      const handled = findHandlerClasses(discovery)
+        .filter(({ type }) => projectionDescriptionOf(type)?.store === name)
+        .flatMap(({ type }) => eventHandlerMapOf(type).classes);
+      const store = await EventStore.open(backend, {
+        logger: nestLogger(),
+        ...options,
+        events: [...events, ...handled],
+      });
+      stores.add(name, { store, snapshots });
+      return store;
+    },
+  };
+}
+
+/** The backend of `forRoot`. */
+export function backendProvider(source: BackendSource, name: string | undefined): Provider {
+  return { provide: getEventStoreBackendToken(name), useFactory: () => toBackend(source, 'forRoot') };
+}
+
+/** The backend of `forRootAsync`. @throws InvalidArgumentError unless exactly one way to make it is given */
+export function asyncBackendProviders(options: AllFrameAsyncOptions): Provider[] {
+  const { name, useFactory, inject = [], useClass, useExisting } = options;
+  const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
+  if (ways.length !== 1) {
+    throw new InvalidArgumentError(
+      'forRootAsync',
+      `exactly one of useFactory, useClass and useExisting makes the backend, and ${ways.length} are given`,
+    );
+  }
+  const provide = getEventStoreBackendToken(name);
+  if (useFactory !== undefined) {
+    const make = useFactory as (...args: unknown[]) => BackendSource | Promise<BackendSource>;
+    return [
+      {
+        provide,
+        inject: [...inject],
+        useFactory: async (...args: unknown[]) => toBackend(await make(...args), "forRootAsync's useFactory"),
+      },
+    ];
+  }
+  const maker = useClass ?? useExisting;
+  const fromMaker: Provider = {
+    provide,
+    inject: [maker as NestType],
+    useFactory: async (made: EventStoreBackend | EventStoreBackendFactory) =>
+      made instanceof EventStoreBackend
+        ? made
+        : toBackend(await made.createEventStoreBackend(), "forRootAsync's createEventStoreBackend"),
+  };
+  return useClass === undefined ? [fromMaker] : [useClass as NestType, fromMaker];
+}
+
+async function toBackend(source: unknown, giver: string): Promise<EventStoreBackend> {
+  if (source instanceof EventStoreBackend) return source;
+  if (typeof source === 'string') return openBackend(source);
+  throw new InvalidArgumentError(
+    giver,
+    `it gave ${source === undefined ? 'undefined (is a setting missing?)' : typeof source}; give a backend, such as ` +
+      'new InMemoryBackend(), or its URL',
+  );
+}
+
+function nestLogger(): AllFrameLogger {
+  const logger = new Logger('AllFrame');
+  return {
+    error: (message, error) => logger.error(message, error instanceof Error ? error.stack : error),
+    warn: (message) => logger.warn(message),
+  };
+}
