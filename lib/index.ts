@@ -42,11 +42,14 @@ export { type RestorableSnapshot, Snapshot, type SnapshotSource } from './store/
 export type { StoreSubscription } from './store/subscription.js';
 export { AggregateNotFoundError } from './aggregates/aggregate-not-found.error.js';
 export { AggregateRepository, type RepositoryOptions } from './aggregates/aggregate-repository.js';
-export { AggregateRoot, AsyncAggregateHandlerError } from './aggregates/aggregate-root.js';
+export {
+  AggregateRoot,
+  type AggregateType,
+  AsyncAggregateHandlerError,
+} from './aggregates/aggregate-root.js';
 export {
   Aggregate,
   type AggregateOptions,
-  type AggregateType,
   UndecoratedAggregateError,
 } from './aggregates/aggregate.decorator.js';
 export type { Decider } from './aggregates/decider.js';

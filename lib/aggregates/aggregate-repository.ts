@@ -3,8 +3,8 @@ import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { assertTypesKnown, eventHandlerMapOf } from '../store/event-handler-map.js';
 import type { EventStore } from '../store/event-store.js';
 import { AggregateNotFoundError } from './aggregate-not-found.error.js';
-import type { AggregateRoot } from './aggregate-root.js';
-import { aggregateDescriptionOf, type AggregateType } from './aggregate.decorator.js';
+import type { AggregateRoot, AggregateType } from './aggregate-root.js';
+import { aggregateDescriptionOf } from './aggregate.decorator.js';
 import { type SnapshotOptions, StateStream, type UpdateOptions } from './state-stream.js';
 
 /** @publicApi */

@@ -25,6 +25,9 @@ export class AsyncAggregateHandlerError extends AllFrameError {
   }
 }
 
+/** A class of aggregates, made without arguments. @publicApi */
+export type AggregateType<A extends AggregateRoot> = new () => A;
+
 /** What a class's metadata says never changes, so it is read once per class. */
 const handlerMaps = new WeakMap<object, EventHandlerMap>();
 

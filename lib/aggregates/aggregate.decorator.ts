@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { AllFrameError } from '../core/errors/allframe.error.js';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { checkStreamId } from '../core/stream-id.js';
-import type { AggregateRoot } from './aggregate-root.js';
+import type { SnapshotSource } from '../store/snapshot.js';
 
 /** @publicApi */
 export interface AggregateOptions {
@@ -18,9 +18,6 @@ export interface AggregateDescription {
   readonly snapshotEvery: number | undefined;
   readonly snapshotRevision: number;
 }
-
-/** A class of aggregates, made without arguments. @publicApi */
-export type AggregateType<A extends AggregateRoot> = new () => A;
 
 /**
  * A class is used as an aggregate but has no `@Aggregate`, so its streams have no name.
@@ -51,7 +48,7 @@ const AGGREGATE = Symbol('allframe:aggregate');
 export function Aggregate(
   name: string,
   options: AggregateOptions = {},
-): <C extends AggregateType<AggregateRoot>>(target: C) => void {
+): <C extends new () => SnapshotSource>(target: C) => void {
   return (target) => {
     const { snapshotEvery, snapshotRevision = 1 } = options;
     const subject = `@Aggregate of ${target.name}`;

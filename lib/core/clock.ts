@@ -5,7 +5,7 @@
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Calls back once after `ms`; the returned function takes it back. The timer keeps no process alive. */
+  /** Calls back once after `ms`; the returned function takes it back, and whoever asked calls it when the wait is over. */
   after(ms: number, callback: () => void): () => void;
 }
 
@@ -17,7 +17,6 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, callback) {
     const timer = setTimeout(callback, ms);
-    timer.unref();
     return () => clearTimeout(timer);
   },
 };

@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import { Inject, type InjectionToken } from '@nestjs/common';
-import type { AggregateRoot } from '../aggregates/aggregate-root.js';
-import type { AggregateType } from '../aggregates/aggregate.decorator.js';
+import type { AggregateRoot, AggregateType } from '../aggregates/aggregate-root.js';
 import { EventStoreBackend } from '../core/event-store-backend.js';
 import { EventStore } from '../store/event-store.js';
 

@@ -1,7 +1,6 @@
 import type { InjectionToken, Provider } from '@nestjs/common';
 import { AggregateRepository, type RepositoryOptions } from '../aggregates/aggregate-repository.js';
-import type { AggregateRoot } from '../aggregates/aggregate-root.js';
-import type { AggregateType } from '../aggregates/aggregate.decorator.js';
+import type { AggregateRoot, AggregateType } from '../aggregates/aggregate-root.js';
 import { type DeciderDefinition, DeciderRepository } from '../aggregates/decider-repository.js';
 import type { EventStore } from '../store/event-store.js';
 import {

@@ -2,12 +2,11 @@ import type { Observable } from 'rxjs';
 import type { BackendStats } from '../core/backend-stats.js';
 import { type Clock, pause, systemClock } from '../core/clock.js';
 import { type AppendResult, type Commit, SNAPSHOT_COLLECTION } from '../core/commit.js';
-import { PositionBeyondHeadError, StoreClosedError } from '../core/errors/store.errors.js';
+import { StoreClosedError } from '../core/errors/store.errors.js';
 import { type EventIdSource, uuidV7Source } from '../core/event-id.js';
 import type { EventStoreBackend } from '../core/event-store-backend.js';
 import { Limits } from '../core/limits.js';
 import { type AllFrameLogger, consoleLogger } from '../core/logger.js';
-import type { EventPage } from '../core/read-page.js';
 import type { RecordedEvent } from '../core/recorded-event.js';
 import type { Snapshot as SnapshotData } from '../core/snapshot.js';
 import { checkStreamId } from '../core/stream-id.js';
@@ -18,10 +17,10 @@ import type { Type } from './domain-event.decorator.js';
 import { type ConsumerSource, EventConsumer, type PageHandler } from './event-consumer.js';
 import { type DefaultMetadata, EventEncoder } from './event-encoder.js';
 import type { AppendOptions, EventInput, StreamAppend } from './event-input.js';
+import { EventReader } from './event-reader.js';
 import { EventTypes } from './event-types.js';
 import { LazyRecordedEvent } from './lazy-recorded-event.js';
 import {
-  checkDirection,
   checkWholeNumber,
   filterOf,
   type ReadAllOptions,
@@ -70,6 +69,7 @@ export class EventStore {
   readonly #types = new EventTypes();
   readonly #encoder: EventEncoder;
   readonly #source: ConsumerSource;
+  readonly #reader: EventReader;
   readonly #consumers = new Set<EventConsumer>();
   readonly #shutdownTimeoutMs: number;
   #state: 'open' | 'draining' | 'closed' = 'open';
@@ -77,7 +77,11 @@ export class EventStore {
   #commitsEnded: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(
+  /**
+   * For `EventStore.open`, which opens the backend as well. Public so that dependency injection sees a class that can
+   * be made, and gives `get(EventStore)` its type.
+   */
+  constructor(
     /** The opened backend. */
     readonly backend: EventStoreBackend,
     options: EventStoreOptions,
@@ -95,6 +99,7 @@ export class EventStore {
       logger: options.logger ?? consoleLogger,
       record: (stored) => new LazyRecordedEvent(stored, this.#types),
     };
+    this.#reader = new EventReader(backend, (operation) => this.#assertOpen(operation));
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? Limits.shutdownTimeoutMs;
     this.records = new RecordStore(
       backend,
@@ -126,11 +131,6 @@ export class EventStore {
   /** Whether a class known to this store declares the event type. */
   knowsEventType(type: string): boolean {
     return this.#types.classOf(type) !== undefined;
-  }
-
-  /** The class that gives events of a type their prototype, if the store knows one. */
-  eventClassOf(type: string): Type<object> | undefined {
-    return this.#types.classOf(type);
   }
 
   get clock(): Clock {
@@ -184,8 +184,9 @@ export class EventStore {
   async getEventsAfter(streamId: string, version: number): Promise<RecordedEvent[]> {
     checkWholeNumber(version, 'version', 0);
     const events: RecordedEvent[] = [];
-    for await (const page of this.#streamPages(streamId, { fromVersion: version + 1 })) {
-      for (const stored of page.events) events.push(this.#source.record(stored));
+    const fromVersion = Math.min(version + 1, Number.MAX_SAFE_INTEGER);
+    for await (const page of this.#reader.streamPages(streamId, { fromVersion })) {
+      for (const stored of page) events.push(this.#source.record(stored));
     }
     return events;
   }
@@ -197,45 +198,26 @@ export class EventStore {
     return events;
   }
 
-  /** The events of a stream, page by page. */
+  /**
+   * The events of a stream, page by page.
+   * @throws InvalidArgumentError, LimitExceededError, StoreClosedError
+   */
   async *readStream(
     streamId: string,
     options: ReadStreamOptions = {},
   ): AsyncGenerator<RecordedEvent, void, undefined> {
-    for await (const page of this.#streamPages(streamId, options)) {
-      for (const stored of page.events) yield this.#source.record(stored);
+    for await (const page of this.#reader.streamPages(streamId, options)) {
+      for (const stored of page) yield this.#source.record(stored);
     }
   }
 
   /**
-   * The events of the store by position, page by page; it ends at the head as it is when a page is read.
-   * @throws PositionBeyondHeadError if `after` is a position the store has not reached
+   * The events of the store by position, page by page; it ends at the head as it is when the last page is read.
+   * @throws PositionBeyondHeadError if `after` is a position the store has not reached; InvalidArgumentError, StoreClosedError
    */
   async *readAll(options: ReadAllOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
-    const { direction = 'forward', limit = Infinity } = options;
-    let { after = 0, upTo = Number.MAX_SAFE_INTEGER } = options;
-    checkWholeNumber(after, 'options.after', 0);
-    checkWholeNumber(upTo, 'options.upTo', 0);
-    checkDirection(direction);
-    if (options.limit !== undefined) checkWholeNumber(options.limit, 'options.limit', 1);
-    const filter = filterOf(options);
-    this.#assertOpen('readAll');
-    const head = await this.backend.head();
-    if (after > head) throw new PositionBeyondHeadError(after, head);
-    for (let left = limit; left > 0;) {
-      this.#assertOpen('readAll');
-      const page = await this.backend.readAll({
-        after,
-        upTo,
-        direction,
-        limit: Math.min(left, Limits.pageEventsMax),
-        ...(filter === undefined ? {} : { filter }),
-      });
-      for (const stored of page.events) yield this.#source.record(stored);
-      if (page.atEnd) return;
-      left -= page.events.length;
-      if (direction === 'forward') after = page.through;
-      else upTo = page.through - 1;
+    for await (const page of this.#reader.logPages(options)) {
+      for (const stored of page) yield this.#source.record(stored);
     }
   }
 
@@ -331,34 +313,6 @@ export class EventStore {
     this.#state = 'closed';
     if (this.#commitsInFlight > 0) await new Promise<void>((resolve) => (this.#commitsEnded = resolve));
     await this.backend.close();
-  }
-
-  async *#streamPages(
-    streamId: string,
-    options: ReadStreamOptions,
-  ): AsyncGenerator<EventPage, void, undefined> {
-    const { direction = 'forward', limit = Infinity } = options;
-    let { fromVersion = 1, toVersion = Number.MAX_SAFE_INTEGER } = options;
-    checkStreamId(streamId);
-    checkWholeNumber(fromVersion, 'options.fromVersion', 0);
-    checkWholeNumber(toVersion, 'options.toVersion', 0);
-    checkDirection(direction);
-    if (options.limit !== undefined) checkWholeNumber(options.limit, 'options.limit', 1);
-    for (let left = limit; left > 0;) {
-      this.#assertOpen('readStream');
-      const page = await this.backend.readStream({
-        streamId,
-        fromVersion,
-        toVersion,
-        direction,
-        limit: Math.min(left, Limits.pageEventsMax),
-      });
-      yield page;
-      if (page.atEnd) return;
-      left -= page.events.length;
-      if (direction === 'forward') fromVersion = page.through + 1;
-      else toVersion = page.through - 1;
-    }
   }
 
   async #commit({ streams, records }: Pick<Commit, 'streams' | 'records'>): Promise<readonly AppendResult[]> {

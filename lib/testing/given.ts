@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import type { AggregateRoot } from '../aggregates/aggregate-root.js';
-import type { AggregateType } from '../aggregates/aggregate.decorator.js';
+import type { AggregateRoot, AggregateType } from '../aggregates/aggregate-root.js';
 import { type Decider, decidedEvents } from '../aggregates/decider.js';
 import { InMemoryBackend } from '../backends/memory/in-memory-backend.js';
 import type { RecordedEvent } from '../core/recorded-event.js';
