@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { AllFrameError } from '../core/errors/allframe.error.js';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import type { RecordedEvent } from '../core/recorded-event.js';
@@ -5,7 +6,7 @@ import type { Snapshot } from '../core/snapshot.js';
 import { eventDescriptionOf } from '../store/domain-event.decorator.js';
 import { type EventHandlerMap, eventHandlerMapOf } from '../store/event-handler-map.js';
 import { UndecoratedEventError } from '../store/event-types.js';
-import type { EventInput } from '../store/event-input.js';
+import { type EventInput, isPlainEvent } from '../store/event-input.js';
 import type { SnapshotSource } from '../store/snapshot.js';
 import { aggregateDescriptionOf } from './aggregate.decorator.js';
 
@@ -132,7 +133,7 @@ export abstract class AggregateRoot implements SnapshotSource {
       const handler = (this as unknown as Record<string | symbol, (data: unknown, event: object) => unknown>)[
         method
       ];
-      if (handler?.call(this, data, event) instanceof Promise) {
+      if (types.isPromise(handler?.call(this, data, event))) {
         throw new AsyncAggregateHandlerError(`${this.constructor.name}.${String(method)}`);
       }
     }
@@ -141,8 +142,7 @@ export abstract class AggregateRoot implements SnapshotSource {
 
 /** The type and data of an event that is not stored yet. */
 function contentOf(event: EventInput): { readonly type: string; readonly data: unknown } {
-  const prototype = Object.getPrototypeOf(event) as object | null;
-  if (prototype === Object.prototype || prototype === null) return event as { type: string; data: unknown };
+  if (isPlainEvent(event)) return event;
   const description = eventDescriptionOf(event.constructor);
   if (description === undefined) throw new UndecoratedEventError(event.constructor.name, 'apply');
   return { type: description.type, data: event };

@@ -46,6 +46,7 @@ export function uuidV7Source(
   };
 }
 
+const UUID_LENGTH = 36;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** @throws InvalidArgumentError unless `id` is a UUID in lower case. */
@@ -53,6 +54,6 @@ export function checkEventId(id: unknown, subject: string): asserts id is string
   if (typeof id === 'string' && UUID.test(id)) return;
   throw new InvalidArgumentError(
     subject,
-    `${typeof id === 'string' ? JSON.stringify(id) : typeof id} is not a UUID in lower case; leave the id out and the store makes one`,
+    `${typeof id === 'string' ? JSON.stringify(id.slice(0, UUID_LENGTH + 1)) : typeof id} is not a UUID in lower case; leave the id out and the store makes one`,
   );
 }

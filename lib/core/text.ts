@@ -29,6 +29,9 @@ export function checkName(
     );
   if (name.length === 0)
     throw new InvalidArgumentError(subject, 'it is empty; give it at least one character');
+  // First, so that the messages below stay short.
+  if (exceedsBytes(name, maxBytes))
+    throw new LimitExceededError(limit, Buffer.byteLength(name), maxBytes, subject);
   if (!name.isWellFormed()) {
     throw new InvalidArgumentError(
       subject,
@@ -37,8 +40,6 @@ export function checkName(
   }
   if (name.includes('\0'))
     throw new InvalidArgumentError(subject, `${JSON.stringify(name)} holds a NUL character; leave it out`);
-  if (exceedsBytes(name, maxBytes))
-    throw new LimitExceededError(limit, Buffer.byteLength(name), maxBytes, subject);
 }
 
 /**

@@ -11,7 +11,7 @@ import type { EncodedEvent } from '../core/stored-event.js';
 import { BYTES_PER_UNIT_MAX, exceedsBytes } from '../core/text.js';
 import { checkSchemaVersion, type Type } from './domain-event.decorator.js';
 import { ambientMetadata } from './event-context.js';
-import type { EventInput, PlainEventInput, StreamAppend } from './event-input.js';
+import { type EventInput, isPlainEvent, type PlainEventInput, type StreamAppend } from './event-input.js';
 import type { EventTypes } from './event-types.js';
 import { encodeJson } from './json-codec.js';
 
@@ -52,7 +52,7 @@ export class EventEncoder {
     const encoded: EncodedEvent[] = [];
     for (let i = 0; i < events.length; i++) {
       const input = events[i] as EventInput;
-      if (isPlainInput(input)) {
+      if (isPlainEvent(input)) {
         if (input.id !== undefined) idsAreNew = false;
         encoded.push(this.#encodePlain(input, i, shared, sharedText));
       } else {
@@ -96,6 +96,12 @@ export class EventEncoder {
   }
 
   #encodeInstance(input: object, i: number, metadata: string): EncodedEvent {
+    if (typeof input !== 'object' || input === null) {
+      throw new InvalidArgumentError(
+        `events[${i}]`,
+        `an event is an object, not ${input === null ? 'null' : typeof input}`,
+      );
+    }
     const { type, schemaVersion } = this.types.describe(input.constructor as Type<object>, `events[${i}]`);
     const data = encodeJson(input, `events[${i}]`);
     return sized({ id: this.newEventId(), type, schemaVersion, data, metadata }, i);
@@ -138,18 +144,6 @@ export class EventEncoder {
     if (standing === undefined && ambient === undefined) return given;
     return { ...standing, ...ambient, ...given };
   }
-}
-
-/** Plain objects describe an event, instances of a class are one. */
-function isPlainInput(input: unknown): input is PlainEventInput {
-  if (typeof input !== 'object' || input === null) {
-    throw new InvalidArgumentError(
-      'events',
-      `an event is an object, not ${input === null ? 'null' : typeof input}`,
-    );
-  }
-  const prototype = Object.getPrototypeOf(input) as unknown;
-  return prototype === Object.prototype || prototype === null;
 }
 
 function encodeMetadata(metadata: EventMetadata, path: string): string {

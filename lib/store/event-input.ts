@@ -1,4 +1,5 @@
 import type { ExpectedVersion } from '../core/expected-version.js';
+import { isPlainObject } from '../core/plain-object.js';
 import type { EventMetadata } from '../core/recorded-event.js';
 
 /**
@@ -38,4 +39,9 @@ export interface StreamAppend {
   readonly events: readonly EventInput[];
   /** Default `'any'`. */
   readonly expectedVersion?: ExpectedVersion;
+}
+
+/** Plain objects describe an event, instances of a class are one. */
+export function isPlainEvent(input: EventInput): input is PlainEventInput {
+  return isPlainObject(input);
 }

@@ -5,8 +5,10 @@
  * `JSON.stringify`; where it finds a `toJSON`, a boxed primitive or something wrong, the slow walk builds a plain
  * copy or says what is wrong and where.
  */
+import { types } from 'node:util';
 import { LimitExceededError, UnserialisableDataError } from '../core/errors/input.errors.js';
 import { Limits } from '../core/limits.js';
+import { isPlainObject } from '../core/plain-object.js';
 
 /**
  * The JSON text of a value.
@@ -101,35 +103,33 @@ function jsonOf(value: unknown, path: string, key: string): unknown {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON !== 'function') return value;
-  if (value instanceof Date && Number.isNaN(value.getTime()))
+  if (types.isDate(value) && Number.isNaN(value.getTime()))
     throw new UnserialisableDataError(path, 'an invalid Date');
   return (toJSON as (this: unknown, key: string) => unknown).call(value, key);
 }
 
+/** What is in a boxed string, number or boolean; boxed symbols and BigInts are refused as what is in them. */
 function unbox(value: unknown): unknown {
-  return value instanceof Number || value instanceof String || value instanceof Boolean
-    ? value.valueOf()
-    : value;
+  return types.isBoxedPrimitive(value) ? (value as { valueOf(): unknown }).valueOf() : value;
 }
 
-/** Objects that `JSON.stringify` turns into `{}` or into something else than they are. */
+/** Not the objects that `JSON.stringify` turns into `{}` or into something else than they are, whichever realm made them. */
 function hasJsonForm(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value) as unknown;
-  if (prototype === Object.prototype || prototype === null || Array.isArray(value)) return true;
-  return !(
-    value instanceof Map ||
-    value instanceof Set ||
-    value instanceof WeakMap ||
-    value instanceof WeakSet ||
-    value instanceof Promise ||
-    value instanceof RegExp ||
-    value instanceof Error ||
-    value instanceof ArrayBuffer ||
-    value instanceof SharedArrayBuffer ||
-    value instanceof Number ||
-    value instanceof String ||
-    value instanceof Boolean ||
-    ArrayBuffer.isView(value)
+  return (
+    isPlainObject(value) ||
+    Array.isArray(value) ||
+    !(
+      types.isMap(value) ||
+      types.isSet(value) ||
+      types.isWeakMap(value) ||
+      types.isWeakSet(value) ||
+      types.isPromise(value) ||
+      types.isRegExp(value) ||
+      types.isNativeError(value) ||
+      types.isAnyArrayBuffer(value) ||
+      types.isBoxedPrimitive(value) ||
+      ArrayBuffer.isView(value)
+    )
   );
 }
 
