@@ -41,7 +41,7 @@ const AGGREGATE = Symbol('allframe:aggregate');
  * @example
  * ```ts
  * @Aggregate('account', { snapshotEvery: 100 })
- * class Account extends AggregateRoot { ... }
+ * class Account extends AggregateRoot {}
  * ```
  * @publicApi
  */

@@ -6,6 +6,7 @@ import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { Limits } from '../core/limits.js';
 import type { EventMetadata, RecordedEvent } from '../core/recorded-event.js';
 import type { Snapshot } from '../core/snapshot.js';
+import { categoryOf } from '../core/stream-id.js';
 import type { EventInput } from '../store/event-input.js';
 import type { EventStore } from '../store/event-store.js';
 
@@ -124,7 +125,7 @@ export class StateStream<State> {
       });
     } catch (error) {
       this.store.logger.error(
-        `No snapshot could be taken of stream "${streamId}"; it is loaded from its events`,
+        `No snapshot could be taken of an aggregate "${categoryOf(streamId)}" at version ${version}; it is loaded from its events`,
         error,
       );
     }

@@ -9,14 +9,17 @@ export interface Clock {
   after(ms: number, callback: () => void): () => void;
 }
 
+/** Node waits 1 ms where it is told to wait longer than this, and `Infinity` means "for ever". */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /**
- * The machine's clock.
+ * The machine's clock. Its timers wait 24.8 days at the most.
  * @publicApi
  */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(ms, callback) {
-    const timer = setTimeout(callback, ms);
+    const timer = setTimeout(callback, Math.min(ms, TIMER_MS_MAX));
     return () => clearTimeout(timer);
   },
 };

@@ -31,7 +31,8 @@ export function uuidV7Source(
     const ms = now();
     if (ms !== lastMs) {
       lastMs = ms;
-      const time = ms.toString(16).padStart(12, '0');
+      // A clock may count fractions of a millisecond; an id has no place for them.
+      const time = Math.floor(ms).toString(16).padStart(12, '0');
       head = `${time.slice(0, 8)}-${time.slice(8)}-7`;
     }
     if (next + DIGITS_PER_ID > digits.length) {

@@ -18,6 +18,10 @@ export class AllFrameLifecycle implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     // Not awaited: a handler beyond the deadline would hold the shutdown up, and every other one ends with its store.
     void this.projections.stop();
-    await Promise.all(this.stores.all().map((store) => store.close()));
+    const stores = this.stores.all();
+    // No store closes before the handlers of all have ended: a handler of one may append to another.
+    await Promise.allSettled(stores.map((store) => store.drain()));
+    const closed = await Promise.allSettled(stores.map((store) => store.close()));
+    for (const result of closed) if (result.status === 'rejected') throw result.reason;
   }
 }

@@ -48,7 +48,10 @@ export class AllFrameModule {
    * @throws InvalidArgumentError unless exactly one of `useFactory`, `useClass` and `useExisting` is given
    * @example
    * ```ts
-   * AllFrameModule.forRootAsync({ inject: [ConfigService], useFactory: (config: ConfigService) => config.getOrThrow('EVENT_STORE_URL') })
+   * AllFrameModule.forRootAsync({
+   *   inject: [ConfigService],
+   *   useFactory: (config: ConfigService) => config.getOrThrow('EVENT_STORE_URL'),
+   * });
    * ```
    */
   static forRootAsync(options: AllFrameAsyncOptions): DynamicModule {

@@ -1,4 +1,5 @@
 import type {
+  FactoryProvider,
   InjectionToken,
   ModuleMetadata,
   OptionalFactoryDependency,
@@ -35,8 +36,8 @@ export interface EventStoreBackendFactory {
  * @publicApi
  */
 export interface AllFrameAsyncOptions extends AllFrameOptions, Pick<ModuleMetadata, 'imports'> {
-  /** Gives the backend or its URL from what is injected. */
-  readonly useFactory?: (...args: never[]) => BackendSource | Promise<BackendSource>;
+  /** Gives the backend or its URL from what is injected. Typed as the factory of every other provider is. */
+  readonly useFactory?: FactoryProvider<BackendSource>['useFactory'];
   readonly inject?: readonly (InjectionToken | OptionalFactoryDependency)[];
   /** A class to be instantiated: a backend itself, or something that makes one. */
   readonly useClass?: NestType<EventStoreBackend | EventStoreBackendFactory>;

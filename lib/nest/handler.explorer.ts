@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit, Scope } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core';
 import type { RecordedEvent } from '../core/recorded-event.js';
 import { projectionDescriptionOf } from '../projections/projection.decorator.js';
@@ -6,11 +6,11 @@ import { ProjectionRegistry } from '../projections/projection.registry.js';
 import { callHandlers } from '../store/call-handlers.js';
 import { assertTypesKnown, type EventHandlerMap, eventHandlerMapOf } from '../store/event-handler-map.js';
 import type { EventStore } from '../store/event-store.js';
-import { findHandlerClasses, type HandlerClass, type ProviderWrapper } from './provider-classes.js';
+import { findHandlerClasses, type HandlerClass, isShared } from './provider-classes.js';
 import { StoreRegistry } from './store.registry.js';
 
-/** A provider outside projections: its handlers get what is appended while the application runs. */
-interface Listener {
+/** A handler class and the store that it handles the events of. */
+interface Binding {
   readonly store: EventStore;
   readonly handler: HandlerClass;
   readonly handlers: EventHandlerMap;
@@ -22,7 +22,8 @@ interface Listener {
  */
 @Injectable()
 export class HandlerExplorer implements OnModuleInit, OnApplicationBootstrap {
-  readonly #listeners: Listener[] = [];
+  /** Providers outside projections: they get what is appended while the application runs. */
+  readonly #listeners: Binding[] = [];
 
   constructor(
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
@@ -33,17 +34,9 @@ export class HandlerExplorer implements OnModuleInit, OnApplicationBootstrap {
 
   /** Every fault of wiring shows here, before anything is handled. */
   onModuleInit(): void {
-    const seen = new Map<Function, ProviderWrapper>();
-    for (const handler of findHandlerClasses(this.discovery)) {
-      const { type, wrapper } = handler;
-      const first = seen.get(type);
-      if (first === undefined) {
-        seen.set(type, wrapper);
-        this.#bind(handler);
-      } else {
-        this.#warnOfSecond(handler, first);
-      }
-    }
+    // All event classes are known before the first check: a handler may name a type that another handler's class declares.
+    const bindings = this.#handlerClasses().map((handler) => this.#bindingOf(handler));
+    for (const binding of bindings) this.#bind(binding);
   }
 
   /** Listeners are ready when this resolves: whatever is appended afterwards reaches them. */
@@ -52,40 +45,67 @@ export class HandlerExplorer implements OnModuleInit, OnApplicationBootstrap {
     await Promise.all(this.#listeners.map((listener) => this.#listen(listener)));
   }
 
-  #bind(handler: HandlerClass): void {
+  /** Each class once, by the instance that is provided first. */
+  #handlerClasses(): readonly HandlerClass[] {
+    const firsts = new Map<Function, HandlerClass>();
+    for (const handler of findHandlerClasses(this.discovery)) {
+      const { type, wrapper } = handler;
+      const first = firsts.get(type);
+      // A factory that gave nothing has switched its handlers off.
+      if (isShared(wrapper) && (wrapper.instance ?? undefined) === undefined) continue;
+      if (first === undefined) firsts.set(type, handler);
+      else if (first.wrapper.instance !== wrapper.instance) this.#warnOfSecond(handler, first);
+    }
+    return [...firsts.values()];
+  }
+
+  #bindingOf(handler: HandlerClass): Binding {
     const { type } = handler;
-    const projection = projectionDescriptionOf(type);
-    const { store } = this.stores.get(projection?.store, type.name);
+    const { store } = this.stores.get(projectionDescriptionOf(type)?.store, type.name);
     const handlers = eventHandlerMapOf(type);
     store.registerEvents(handlers.classes, type.name);
+    return { store, handler, handlers };
+  }
+
+  #bind(binding: Binding): void {
+    const { store, handler, handlers } = binding;
+    const { type } = handler;
     assertTypesKnown(type, handlers, (eventType) => store.knowsEventType(eventType));
+    const projection = projectionDescriptionOf(type);
     if (projection === undefined) {
-      this.#listeners.push({ store, handler, handlers });
+      this.#listeners.push(binding);
       return;
     }
+    const { methods } = handlers;
     this.projections.register(
-      {
-        ...projection,
-        className: type.name,
-        methods: handlers.methods,
-        instanceFor: this.#instances(handler),
-      },
+      { ...projection, className: type.name, methods, instanceFor: this.#instances(handler) },
       store,
     );
   }
 
-  async #listen({ store, handler, handlers }: Listener): Promise<void> {
+  async #listen({ store, handler, handlers }: Binding): Promise<void> {
     const instanceFor = this.#instances(handler);
+    const methodsFor = (event: RecordedEvent): readonly (string | symbol)[] =>
+      handlers.methods.get(event.type) ?? [];
+    const report = (error: unknown, event: RecordedEvent, methods: readonly (string | symbol)[]): void =>
+      store.logger.error(
+        `${handler.type.name}@${methods.map(String).join(', ')} failed at event ${event.id} ` +
+          `(${event.type}, position ${event.position})`,
+        error,
+      );
     const subscription = store.subscribe(
-      async (event) => callHandlers(await instanceFor(event), handlers.methods.get(event.type) ?? [], event),
+      async (event) => {
+        const instance = await instanceFor(event);
+        for (const method of methodsFor(event)) {
+          // Each for itself: nobody tries again, so one that fails must not keep the event from the others.
+          await callHandlers(instance, [method], event).catch((error: unknown) =>
+            report(error, event, [method]),
+          );
+        }
+      },
       {
         types: [...handlers.methods.keys()],
-        onError: (error, event) =>
-          store.logger.error(
-            `${handler.type.name}@${(handlers.methods.get(event.type) ?? []).map(String).join(', ')} failed at event ` +
-              `${event.id} (${event.type}, position ${event.position})`,
-            error,
-          ),
+        onError: (error, event) => report(error, event, methodsFor(event)),
       },
     );
     await subscription.ready;
@@ -93,20 +113,21 @@ export class HandlerExplorer implements OnModuleInit, OnApplicationBootstrap {
 
   /** One instance for all events, or for request-scoped and transient classes one for each event. */
   #instances({ wrapper }: HandlerClass): (event: RecordedEvent) => object | Promise<object> {
-    if (wrapper.isDependencyTreeStatic() && wrapper.scope !== Scope.TRANSIENT)
-      return () => wrapper.instance as object;
+    if (isShared(wrapper)) return () => wrapper.instance as object;
+    // Of its own module: another may provide something else under the same token.
+    const moduleRef = wrapper.host?.getProviderByKey(ModuleRef).instance ?? this.moduleRef;
     return async (event) => {
       const contextId = ContextIdFactory.create();
-      this.moduleRef.registerRequestByContextId(event, contextId);
-      return this.moduleRef.resolve<object>(wrapper.token as string, contextId, { strict: false });
+      moduleRef.registerRequestByContextId(event, contextId);
+      return moduleRef.resolve<object>(wrapper.token as string, contextId, { strict: true });
     };
   }
 
-  #warnOfSecond({ type, wrapper }: HandlerClass, first: ProviderWrapper): void {
+  #warnOfSecond({ type, wrapper }: HandlerClass, first: HandlerClass): void {
     const { logger } = this.stores.get(projectionDescriptionOf(type)?.store, type.name).store;
     logger.warn(
-      `${type.name} is provided by module ${first.host?.name} and again by ${wrapper.host?.name}; only the first instance handles ` +
-        'events. Provide it in one module and export it from there.',
+      `${type.name} is provided by module ${first.wrapper.host?.name} and again by ${wrapper.host?.name}; only the ` +
+        'first instance handles events. Provide it in one module and export it from there.',
     );
   }
 }

@@ -1,3 +1,4 @@
+import { Scope } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import { isAggregate } from '../aggregates/aggregate.decorator.js';
 import { projectionDescriptionOf } from '../projections/projection.decorator.js';
@@ -22,10 +23,20 @@ export function findHandlerClasses(discovery: DiscoveryService): readonly Handle
   });
 }
 
-/** The class of what is provided: known before the instance exists, but for factories and values. */
+/** Whether the application has one instance of it, and not one per request or user. */
+export function isShared(wrapper: ProviderWrapper): boolean {
+  return wrapper.isDependencyTreeStatic() && wrapper.scope !== Scope.TRANSIENT;
+}
+
+/** The class of what is provided: known before the instance exists, but for factories whose token is no class. */
 function classOf(wrapper: ProviderWrapper): Function | undefined {
   if (wrapper.isAlias) return undefined;
   if (!wrapper.isNotMetatype && wrapper.metatype !== null) return wrapper.metatype;
   const instance: unknown = wrapper.instance;
-  return typeof instance === 'object' && instance !== null ? instance.constructor : undefined;
+  if (instance === null || instance === undefined)
+    return typeof wrapper.token === 'function' ? wrapper.token : undefined;
+  if (typeof instance !== 'object') return undefined;
+  // Not the instance's own member, which may be anything.
+  const prototype = Object.getPrototypeOf(instance) as { readonly constructor: unknown } | null;
+  return typeof prototype?.constructor === 'function' ? prototype.constructor : undefined;
 }

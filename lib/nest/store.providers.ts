@@ -65,25 +65,37 @@ export function asyncBackendProviders(options: AllFrameAsyncOptions): Provider[]
       },
     ];
   }
-  const maker = useClass ?? useExisting;
+  const [way, maker] = useClass === undefined ? ['useExisting', useExisting] : ['useClass', useClass];
+  const giver = `forRootAsync's ${way} ${typeof maker === 'function' ? maker.name : String(maker)}`;
   const fromMaker: Provider = {
     provide,
     inject: [maker as NestType],
-    useFactory: async (made: EventStoreBackend | EventStoreBackendFactory) =>
-      made instanceof EventStoreBackend
-        ? made
-        : toBackend(await made.createEventStoreBackend(), "forRootAsync's createEventStoreBackend"),
+    useFactory: (made: unknown) => backendOf(made, giver),
   };
   return useClass === undefined ? [fromMaker] : [useClass as NestType, fromMaker];
+}
+
+/** A provider that is a backend, or makes one. */
+async function backendOf(made: unknown, giver: string): Promise<EventStoreBackend> {
+  if (made instanceof EventStoreBackend) return made;
+  const factory = made as Partial<EventStoreBackendFactory> | null | undefined;
+  if (typeof factory?.createEventStoreBackend !== 'function') {
+    throw new InvalidArgumentError(
+      giver,
+      'it neither is a backend nor has the method createEventStoreBackend()',
+    );
+  }
+  return toBackend(await factory.createEventStoreBackend(), `${giver}, createEventStoreBackend`);
 }
 
 async function toBackend(source: unknown, giver: string): Promise<EventStoreBackend> {
   if (source instanceof EventStoreBackend) return source;
   if (typeof source === 'string') return openBackend(source);
+  const found =
+    source === undefined ? 'undefined (is a setting missing?)' : source === null ? 'null' : typeof source;
   throw new InvalidArgumentError(
     giver,
-    `it gave ${source === undefined ? 'undefined (is a setting missing?)' : typeof source}; give a backend, such as ` +
-      'new InMemoryBackend(), or its URL',
+    `it gave ${found}; give a backend, such as new InMemoryBackend(), or its URL`,
   );
 }
 

@@ -50,7 +50,10 @@ const PROJECTION = Symbol('allframe:projection');
  * ```ts
  * @Projection('balances', { version: 1 })
  * class BalancesProjection {
- *   @EventHandler(MoneyDeposited) on(event: MoneyDeposited, recorded: RecordedEvent<MoneyDeposited>) { ... }
+ *   @EventHandler(MoneyDeposited)
+ *   async onDeposited(event: MoneyDeposited, recorded: RecordedEvent<MoneyDeposited>, context: ProjectionContext) {
+ *     await balances.add(recorded.streamId, event.amount, { signal: context.signal });
+ *   }
  * }
  * ```
  * @publicApi

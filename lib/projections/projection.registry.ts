@@ -1,7 +1,6 @@
-import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { Limits } from '../core/limits.js';
 import type { EventStore } from '../store/event-store.js';
-import { checkWholeNumber } from '../store/read-options.js';
+import { checkMilliseconds, checkWholeNumber } from '../store/read-options.js';
 import { type ProjectionDefinition, ProjectionRunner, type ProjectionStatus } from './projection-runner.js';
 import {
   DuplicateProjectionError,
@@ -63,8 +62,7 @@ export class ProjectionRegistry {
   ): Promise<void> {
     const { timeoutMs = Limits.waitForTimeoutMs } = options;
     checkWholeNumber(position, 'position', 0);
-    if (!(timeoutMs >= 0))
-      throw new InvalidArgumentError('options.timeoutMs', `${timeoutMs} is not a number of milliseconds`);
+    checkMilliseconds(timeoutMs, 'options.timeoutMs');
     await this.#get(name).waitFor(position, timeoutMs);
   }
 

@@ -1,5 +1,6 @@
 import { AllFrameError } from '../core/errors/allframe.error.js';
 import { RecordConflictError } from '../core/errors/append.errors.js';
+import { checkWholeNumber } from './read-options.js';
 import type { RecordStore } from './record-store.js';
 
 /**
@@ -57,11 +58,13 @@ export class CheckpointStore {
 
   /** Moves `reader` from `from` to position `to`. @throws CheckpointFencedError if another owner moved it. */
   async advance(reader: string, from: Checkpoint, to: number): Promise<Checkpoint> {
+    checkWholeNumber(to, 'to', 0);
     return this.#write(reader, from, { position: to, epoch: from.epoch });
   }
 
   async #write(reader: string, from: Checkpoint, to: Checkpoint): Promise<Checkpoint> {
-    const expected = from.epoch === 0 ? null : { position: from.position, epoch: from.epoch };
+    const isNew = from.position === 0 && from.epoch === 0;
+    const expected = isNew ? null : { position: from.position, epoch: from.epoch };
     try {
       await this.records.write([{ collection: COLLECTION, key: reader, value: to, expected }]);
       return to;

@@ -22,7 +22,7 @@ const contexts = new AsyncLocalStorage<EventContext>();
  * correlation and causation ids, a user, a tenant. Metadata given to the append itself wins.
  * @example
  * ```ts
- * await withEventMetadata({ correlationId: request.id }, () => accounts.deposit('a1', 10));
+ * await withEventMetadata({ correlationId: request.id }, () => accounts.update('a1', (account) => account.deposit(10)));
  * ```
  * @publicApi
  */

@@ -5,6 +5,7 @@ import { InvalidArgumentError, LimitExceededError } from '../core/errors/input.e
 import { checkEventId, type EventIdSource } from '../core/event-id.js';
 import { checkExpectedVersion, type ExpectedVersion } from '../core/expected-version.js';
 import { Limits } from '../core/limits.js';
+import { isPlainObject } from '../core/plain-object.js';
 import type { EventMetadata } from '../core/recorded-event.js';
 import { checkEventType, checkStreamId } from '../core/stream-id.js';
 import type { EncodedEvent } from '../core/stored-event.js';
@@ -74,9 +75,10 @@ export class EventEncoder {
         'appends',
         'there are none; append to at least one stream, or do not call',
       );
-    const streams = appends.map((append: StreamAppend) =>
-      this.encodeStream(append.streamId, append.events, append.expectedVersion ?? 'any', metadata),
-    );
+    const streams = (appends as readonly StreamAppend[]).map((append, i) => {
+      assertIsObject(append, `appends[${i}]`);
+      return this.encodeStream(append.streamId, append.events, append.expectedVersion ?? 'any', metadata);
+    });
     const seen = new Set<string>();
     for (const { streamId } of streams) {
       if (seen.has(streamId)) {
@@ -114,6 +116,7 @@ export class EventEncoder {
     sharedText: string,
   ): EncodedEvent {
     const { type, id, metadata } = input;
+    if (metadata !== undefined) assertIsObject(metadata, `events[${i}].metadata`);
     checkEventType(type, `events[${i}].type`);
     if (!('data' in input))
       throw new InvalidArgumentError(`events[${i}].data`, 'it is missing; a plain event is { type, data }');
@@ -147,13 +150,14 @@ export class EventEncoder {
 }
 
 function encodeMetadata(metadata: EventMetadata, path: string): string {
-  assertIsObject(metadata, path);
-  return encodeJson(metadata, path);
+  const text = encodeJson(metadata, path);
+  if (text.startsWith('{')) return text;
+  throw new InvalidArgumentError(path, 'its toJSON gives something else than an object');
 }
 
+/** A Map or a Date would lose what is in it when it is merged with other metadata. */
 function assertIsObject(value: unknown, path: string): void {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
-  throw new InvalidArgumentError(path, 'an object is wanted');
+  if (!isPlainObject(value)) throw new InvalidArgumentError(path, 'a plain object is wanted');
 }
 
 function sized(event: EncodedEvent, i: number): EncodedEvent {

@@ -21,6 +21,7 @@ import { EventReader } from './event-reader.js';
 import { EventTypes } from './event-types.js';
 import { LazyRecordedEvent } from './lazy-recorded-event.js';
 import {
+  checkMilliseconds,
   checkWholeNumber,
   filterOf,
   type ReadAllOptions,
@@ -75,6 +76,7 @@ export class EventStore {
   #state: 'open' | 'draining' | 'closed' = 'open';
   #commitsInFlight = 0;
   #commitsEnded: (() => void) | undefined;
+  #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   /**
@@ -101,6 +103,7 @@ export class EventStore {
     };
     this.#reader = new EventReader(backend, (operation) => this.#assertOpen(operation));
     this.#shutdownTimeoutMs = options.shutdownTimeoutMs ?? Limits.shutdownTimeoutMs;
+    checkMilliseconds(this.#shutdownTimeoutMs, 'options.shutdownTimeoutMs');
     this.records = new RecordStore(
       backend,
       (commit) => this.#commit(commit),
@@ -277,6 +280,12 @@ export class EventStore {
     return snapshot === null ? null : restorable(snapshot);
   }
 
+  /** The position of the last event, 0 for an empty store: what a reader has to reach to have seen everything. */
+  async head(): Promise<number> {
+    this.#assertOpen('head');
+    return this.backend.head();
+  }
+
   /** Makes everything acknowledged so far durable, where the backend acknowledges earlier than that. */
   async flush(): Promise<void> {
     this.#assertOpen('flush');
@@ -297,7 +306,15 @@ export class EventStore {
     return (this.#closing ??= this.#close());
   }
 
-  async #close(): Promise<void> {
+  /**
+   * The first half of `close`: subscriptions take no new events, and it resolves when running handlers have ended or
+   * the deadline has passed. For those who close several stores, since a handler of one may append to another.
+   */
+  drain(): Promise<void> {
+    return (this.#draining ??= this.#drain());
+  }
+
+  async #drain(): Promise<void> {
     this.#state = 'draining';
     const stopped = Promise.all([...this.#consumers].map((consumer) => consumer.stop()));
     const deadline = new AbortController();
@@ -310,6 +327,10 @@ export class EventStore {
       );
     }
     deadline.abort();
+  }
+
+  async #close(): Promise<void> {
+    await this.drain();
     this.#state = 'closed';
     if (this.#commitsInFlight > 0) await new Promise<void>((resolve) => (this.#commitsEnded = resolve));
     await this.backend.close();
@@ -319,7 +340,7 @@ export class EventStore {
     assertCommitSize(streams, records);
     this.#commitsInFlight++;
     try {
-      return await this.backend.append({ streams, records, recordedAt: this.clock.now() });
+      return await this.backend.append({ streams, records, recordedAt: Math.floor(this.clock.now()) });
     } finally {
       if (--this.#commitsInFlight === 0) this.#commitsEnded?.();
     }

@@ -1,4 +1,5 @@
 import { AllFrameError } from '../core/errors/allframe.error.js';
+import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { type EventDescription, eventDescriptionOf, type Type } from './domain-event.decorator.js';
 
 /**
@@ -43,8 +44,14 @@ export class EventTypes {
   readonly #classes = new Map<string, Type<object>>();
   readonly #descriptions = new Map<object, EventDescription>();
 
-  /** @throws UndecoratedEventError, DuplicateEventTypeError */
+  /** @throws UndecoratedEventError, DuplicateEventTypeError; InvalidArgumentError for what is no class */
   register(type: Type<object>, where = 'events'): void {
+    if (typeof type !== 'function') {
+      throw new InvalidArgumentError(
+        where,
+        `${String(type)} is no class; two files that import each other leave a class undefined`,
+      );
+    }
     const description = eventDescriptionOf(type);
     if (description === undefined) throw new UndecoratedEventError(type.name, where);
     this.#assertFree(description.type, type);

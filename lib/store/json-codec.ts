@@ -17,7 +17,7 @@ import { isPlainObject } from '../core/plain-object.js';
  */
 export function encodeJson(value: unknown, path: string): string {
   const text = JSON.stringify(isPlain(value, 1) ? value : plainCopy(value, path, '', []));
-  if (text === undefined) throw new UnserialisableDataError(path, describe(value));
+  if (text === undefined) throw new UnserialisableDataError(path, 'undefined');
   return text;
 }
 
@@ -53,10 +53,11 @@ function isPlain(value: unknown, depth: number): boolean {
   return true;
 }
 
-/** A copy that `JSON.stringify` keeps as it is. */
+/** A copy that `JSON.stringify` keeps as it is; `undefined` where it would leave the value out. */
 function plainCopy(value: unknown, path: string, key: string, ancestors: object[]): unknown {
   const json = unbox(jsonOf(value, path, key));
   switch (typeof json) {
+    case 'undefined':
     case 'string':
     case 'boolean':
       return json;
@@ -82,15 +83,13 @@ function copyMembers(value: object, path: string, ancestors: object[]): unknown 
   let copy: unknown;
   if (Array.isArray(value)) {
     // `Array.from` and not `map`: a hole is `undefined`, which becomes null.
-    copy = Array.from(value, (item: unknown, i) =>
-      item === undefined ? null : plainCopy(item, `${path}[${i}]`, String(i), ancestors),
-    );
+    copy = Array.from(value, (item: unknown, i) => plainCopy(item, `${path}[${i}]`, String(i), ancestors));
   } else {
     // Without a prototype, `__proto__` is a key like any other.
     const members = Object.create(null) as Record<string, unknown>;
     for (const key of Object.keys(value)) {
       const member = (value as Record<string, unknown>)[key];
-      if (member !== undefined) members[key] = plainCopy(member, memberPath(path, key), key, ancestors);
+      members[key] = plainCopy(member, memberPath(path, key), key, ancestors);
     }
     copy = members;
   }
@@ -141,8 +140,6 @@ function memberPath(path: string, key: string): string {
 
 function describe(value: unknown): string {
   switch (typeof value) {
-    case 'undefined':
-      return 'undefined';
     case 'number':
       return String(value);
     case 'bigint':

@@ -55,6 +55,12 @@ export function checkWholeNumber(value: unknown, argument: string, min: 0 | 1): 
   throw new InvalidArgumentError(argument, `${String(value)} is not a whole number from ${min} to 2^53 - 1`);
 }
 
+/** @throws InvalidArgumentError unless it is a number of milliseconds from 0; `Infinity` is one. */
+export function checkMilliseconds(value: unknown, argument: string): asserts value is number {
+  if (typeof value === 'number' && value >= 0) return;
+  throw new InvalidArgumentError(argument, `${String(value)} is not a number of milliseconds from 0`);
+}
+
 /** @throws InvalidArgumentError unless it is a direction. */
 export function checkDirection(direction: unknown): asserts direction is ReadDirection {
   if (direction === 'forward' || direction === 'backward') return;
@@ -70,11 +76,24 @@ export function filterOf(
 ): EventFilter | undefined {
   const { types, categories, streamId } = options;
   if (types === undefined && categories === undefined && streamId === undefined) return undefined;
-  types?.forEach((type, i) => checkEventType(type, `options.types[${i}]`));
+  checkList(types, 'options.types', (type, path) => checkEventType(type, path));
+  checkList(categories, 'options.categories', (category, path) => {
+    if (typeof category !== 'string') throw new InvalidArgumentError(path, 'a string is wanted');
+  });
   if (streamId !== undefined) checkStreamId(streamId);
   return {
     ...(types === undefined ? {} : { types: new Set(types) }),
     ...(categories === undefined ? {} : { categories: new Set(categories) }),
     ...(streamId === undefined ? {} : { streamId }),
   };
+}
+
+function checkList(
+  list: unknown,
+  argument: string,
+  checkItem: (item: unknown, argument: string) => void,
+): void {
+  if (list === undefined) return;
+  if (!Array.isArray(list)) throw new InvalidArgumentError(argument, 'an array is wanted');
+  list.forEach((item: unknown, i) => checkItem(item, `${argument}[${i}]`));
 }

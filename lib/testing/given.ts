@@ -50,7 +50,7 @@ export function given<A extends AggregateRoot>(
 ): GivenAggregate<A>;
 export function given<State, Command, Event extends object>(
   decider: Decider<State, Command, Event>,
-  history?: readonly Event[],
+  history?: readonly NoInfer<Event>[],
 ): GivenDecider<Command>;
 export function given(
   subject: AggregateType<AggregateRoot> | Decider<unknown, unknown, object>,
