@@ -1,0 +1,35 @@
+/**
+ * Adds up vitest's JSON reports, names what was skipped (a skipped test carries its reason in its name), and ends
+ * with the one line that counts. A file that could not run at all counts as a failure, a run of nothing as well.
+ */
+import { readFileSync } from 'node:fs';
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+
+for (const path of process.argv.slice(2)) {
+  for (const file of filesOf(path)) {
+    const before = counts.failed;
+    for (const { status, fullName } of file.assertionResults) {
+      counts[status === 'passed' || status === 'failed' ? status : 'skipped'] += 1;
+      if (status === 'failed') console.log(`failed: ${fullName}`);
+      else if (status !== 'passed') console.log(`skipped: ${fullName}`);
+    }
+    if (file.status === 'failed' && counts.failed === before) {
+      counts.failed += 1;
+      console.log(`failed: ${file.name} as a whole: ${file.message}`);
+    }
+  }
+}
+
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+
+function filesOf(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')).testResults;
+  } catch (error) {
+    counts.failed += 1;
+    console.log(`failed: no test report in ${path}: ${error.message}`);
+    return [];
+  }
+}

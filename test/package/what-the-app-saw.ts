@@ -1,0 +1,7 @@
+/** What `fixtures/app/main.ts` prints wherever the package works. */
+export const whatTheAppSaw = {
+  version: 1,
+  types: ['note.taken', 'account.opened'],
+  balance: 10,
+  owners: ['Ada at 2'],
+};
