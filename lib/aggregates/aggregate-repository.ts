@@ -123,11 +123,13 @@ export class AggregateRepository<A extends AggregateRoot> {
       );
     }
     const streamId = this.streamIdOf(id);
-    const events = aggregate.uncommittedEvents;
+    const events = [...aggregate.uncommittedEvents];
     if (events.length === 0) return null;
     const result = await this.#stream.append(streamId, aggregate.version, events, undefined);
     aggregate.assignId(id);
-    aggregate.markCommitted(result.version);
+    aggregate.markCommitted(result.version, events.length);
+    // What was applied meanwhile is in the state, but not in the stream.
+    if (aggregate.uncommittedEvents.length > 0) return result;
     const snapshotVersion = this.#snapshotVersions.get(aggregate) ?? 0;
     await this.#stream.snapshotIfDue(streamId, snapshotVersion, result.version, () => {
       this.#snapshotVersions.set(aggregate, result.version);

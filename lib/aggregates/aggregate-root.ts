@@ -95,10 +95,10 @@ export abstract class AggregateRoot implements SnapshotSource {
     this.#aggregateId = id;
   }
 
-  /** For repositories: what was uncommitted is stored, and the stream is at `version`. */
-  markCommitted(version: number): void {
+  /** For repositories: the first `count` uncommitted events, all unless given, are stored, and the stream is at `version`. */
+  markCommitted(version: number, count = this.#uncommitted.length): void {
     this.#version = version;
-    this.#uncommitted = [];
+    this.#uncommitted = this.#uncommitted.slice(count);
   }
 
   /** The revision of the state's schema, from `@Aggregate`. */
@@ -108,7 +108,8 @@ export abstract class AggregateRoot implements SnapshotSource {
 
   /** The state to be kept in a snapshot: its public fields. Override it, with `restoreSnapshot`, for fields that JSON has no form for. */
   toSnapshot(): unknown {
-    return { ...this };
+    // Exactly what a spread leaves out, methods and private state, is no state of a snapshot.
+    return Object.fromEntries(Object.entries(this));
   }
 
   /** Takes over the state and version of a snapshot. */
@@ -133,7 +134,10 @@ export abstract class AggregateRoot implements SnapshotSource {
       const handler = (this as unknown as Record<string | symbol, (data: unknown, event: object) => unknown>)[
         method
       ];
-      if (types.isPromise(handler?.call(this, data, event))) {
+      const result = handler?.call(this, data, event);
+      if (types.isPromise(result)) {
+        // It is refused below; what it may fail with later must not end the process.
+        result.catch(() => undefined);
         throw new AsyncAggregateHandlerError(`${this.constructor.name}.${String(method)}`);
       }
     }

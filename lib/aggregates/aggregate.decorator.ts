@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { AllFrameError } from '../core/errors/allframe.error.js';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
-import { checkStreamId } from '../core/stream-id.js';
+import { Limits } from '../core/limits.js';
+import { checkName } from '../core/text.js';
 import type { SnapshotSource } from '../store/snapshot.js';
 
 /** @publicApi */
@@ -74,7 +75,7 @@ export function isAggregate(type: object): boolean {
 
 /** @throws InvalidArgumentError for a name that streams cannot have as their category. */
 export function checkCategory(name: unknown, subject: string): asserts name is string {
-  checkStreamId(name);
+  checkName(name, subject, 'streamIdBytesMax', Limits.streamIdBytesMax);
   if (name.includes('-')) {
     throw new InvalidArgumentError(
       subject,

@@ -2,13 +2,13 @@
 import { backOffMs, pause } from '../core/clock.js';
 import type { AppendResult } from '../core/commit.js';
 import { WrongExpectedVersionError } from '../core/errors/append.errors.js';
-import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { Limits } from '../core/limits.js';
 import type { EventMetadata, RecordedEvent } from '../core/recorded-event.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { categoryOf } from '../core/stream-id.js';
 import type { EventInput } from '../store/event-input.js';
 import type { EventStore } from '../store/event-store.js';
+import { checkWholeNumber } from '../store/read-options.js';
 
 /** How a kind of state comes out of events and snapshots. */
 export interface StateModel<State> {
@@ -49,14 +49,18 @@ export class StateStream<State> {
     /** `false`: snapshots are neither taken nor used. */
     private readonly snapshots: SnapshotOptions | false,
     private readonly random: () => number = Math.random,
-  ) {}
+  ) {
+    const every = snapshots === false ? undefined : snapshots.every;
+    if (every !== undefined) checkWholeNumber(every, 'snapshots.every', 1);
+    checkWholeNumber(model.snapshotRevision, 'snapshotRevision', 1);
+  }
 
   /** The state of a stream, fresh for an empty one. */
   async load(streamId: string): Promise<LoadedState<State>> {
-    const snapshot = this.snapshots === false ? null : await this.store.getLatestSnapshot(streamId);
-    if (snapshot !== null && snapshot.revision === this.model.snapshotRevision) {
-      const loaded = await this.#evolve(streamId, this.model.fromSnapshot(snapshot), snapshot.version, true);
-      if (loaded !== undefined) return { ...loaded, snapshotVersion: snapshot.version };
+    const restored = await this.#restore(streamId);
+    if (restored !== undefined) {
+      const loaded = await this.#evolve(streamId, restored.state, restored.version, true);
+      if (loaded !== undefined) return { ...loaded, snapshotVersion: restored.version };
     }
     const loaded = await this.#evolve(streamId, this.model.fresh(), 0, false);
     return { ...(loaded as { state: State; version: number }), snapshotVersion: 0 };
@@ -74,9 +78,7 @@ export class StateStream<State> {
     options: UpdateOptions = {},
   ): Promise<AppendResult | null> {
     const { attempts = Limits.updateAttemptsMax } = options;
-    if (!Number.isSafeInteger(attempts) || attempts < 1) {
-      throw new InvalidArgumentError('options.attempts', `${attempts} is not a whole number from 1`);
-    }
+    checkWholeNumber(attempts, 'options.attempts', 1);
     for (let attempt = 1; ; attempt++) {
       const loaded = await this.load(streamId);
       const events = await decide(loaded);
@@ -128,6 +130,21 @@ export class StateStream<State> {
         `No snapshot could be taken of an aggregate "${categoryOf(streamId)}" at version ${version}; it is loaded from its events`,
         error,
       );
+    }
+  }
+
+  /** The state of the latest snapshot; `undefined` where there is none that can be used. */
+  async #restore(streamId: string): Promise<{ state: State; version: number } | undefined> {
+    const snapshot = this.snapshots === false ? null : await this.store.getLatestSnapshot(streamId);
+    if (snapshot === null || snapshot.revision !== this.model.snapshotRevision) return undefined;
+    try {
+      return { state: this.model.fromSnapshot(snapshot), version: snapshot.version };
+    } catch (error) {
+      this.store.logger.error(
+        `The snapshot of an aggregate "${categoryOf(streamId)}" at version ${snapshot.version} cannot be used; it is loaded from its events`,
+        error,
+      );
+      return undefined;
     }
   }
 

@@ -1,8 +1,9 @@
 /**
  * Event ids: UUIDv7 (RFC 9562, 5.7), so that ids made later sort later and indexes over them stay tight.
  *
- * The `uuid` package makes the same ids in 2.3 µs each, more than a whole append takes here; cutting them from a
- * pool of random hex digits takes 0.1 µs.
+ * The `uuid` package makes the same ids in 2.3 µs each, more than a whole append takes here; taking them from a pool
+ * of random hex digits takes 0.1 µs. Character codes become a string in one go: one that is concatenated keeps its
+ * pieces, and an id then holds 272 bytes of the heap instead of 56.
  */
 import { randomFillSync } from 'node:crypto';
 import { InvalidArgumentError } from './errors/input.errors.js';
@@ -13,6 +14,7 @@ export type EventIdSource = () => string;
 const POOL_BYTES = 16 * 1024;
 /** One digit each for the variant and 18 for `rand_a` and `rand_b`. */
 const DIGITS_PER_ID = 19;
+const VARIANTS = codesOf('89ab');
 
 /**
  * A source of UUIDv7 that draws the time from `now`, in milliseconds since 1970.
@@ -22,29 +24,37 @@ export function uuidV7Source(
   now: () => number = Date.now,
   fillRandom: (bytes: Buffer) => void = randomFillSync,
 ): EventIdSource {
+  const codes = codesOf('00000000-0000-7000-8000-000000000000');
   const bytes = Buffer.allocUnsafe(POOL_BYTES);
   let digits = '';
   let next = 0;
   let lastMs = -1;
-  let head = '';
+  const putDigits = (from: number, to: number): void => {
+    for (let at = from; at < to; at++) codes[at] = digits.charCodeAt(next++);
+  };
   return () => {
     const ms = now();
     if (ms !== lastMs) {
       lastMs = ms;
       // A clock may count fractions of a millisecond; an id has no place for them.
       const time = Math.floor(ms).toString(16).padStart(12, '0');
-      head = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+      codes.splice(0, 13, ...codesOf(`${time.slice(0, 8)}-${time.slice(8, 12)}`));
     }
     if (next + DIGITS_PER_ID > digits.length) {
       fillRandom(bytes);
       digits = bytes.toString('hex');
       next = 0;
     }
-    const at = next;
-    next += DIGITS_PER_ID;
-    const variant = '89ab'[digits.charCodeAt(at) & 3];
-    return `${head}${digits.slice(at + 1, at + 4)}-${variant}${digits.slice(at + 4, at + 7)}-${digits.slice(at + 7, at + DIGITS_PER_ID)}`;
+    codes[19] = VARIANTS[digits.charCodeAt(next++) & 3] as number;
+    putDigits(15, 18);
+    putDigits(20, 23);
+    putDigits(24, 36);
+    return String.fromCharCode(...codes);
   };
+}
+
+function codesOf(text: string): number[] {
+  return Array.from(text, (sign) => sign.charCodeAt(0));
 }
 
 const UUID_LENGTH = 36;

@@ -24,6 +24,8 @@ interface Binding {
 export class HandlerExplorer implements OnModuleInit, OnApplicationBootstrap {
   /** Providers outside projections: they get what is appended while the application runs. */
   readonly #listeners: Binding[] = [];
+  /** Nest runs the hooks again where a test starts a module and then an application made of it. */
+  #explored = false;
 
   constructor(
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
@@ -34,15 +36,17 @@ export class HandlerExplorer implements OnModuleInit, OnApplicationBootstrap {
 
   /** Every fault of wiring shows here, before anything is handled. */
   onModuleInit(): void {
+    if (this.#explored) return;
     // All event classes are known before the first check: a handler may name a type that another handler's class declares.
     const bindings = this.#handlerClasses().map((handler) => this.#bindingOf(handler));
     for (const binding of bindings) this.#bind(binding);
+    this.#explored = true;
   }
 
   /** Listeners are ready when this resolves: whatever is appended afterwards reaches them. */
   async onApplicationBootstrap(): Promise<void> {
     this.projections.start();
-    await Promise.all(this.#listeners.map((listener) => this.#listen(listener)));
+    await Promise.all(this.#listeners.splice(0).map((listener) => this.#listen(listener)));
   }
 
   /** Each class once, by the instance that is provided first. */
@@ -115,7 +119,7 @@ export class HandlerExplorer implements OnModuleInit, OnApplicationBootstrap {
   #instances({ wrapper }: HandlerClass): (event: RecordedEvent) => object | Promise<object> {
     if (isShared(wrapper)) return () => wrapper.instance as object;
     // Of its own module: another may provide something else under the same token.
-    const moduleRef = wrapper.host?.getProviderByKey(ModuleRef).instance ?? this.moduleRef;
+    const moduleRef: ModuleRef = wrapper.host?.getProviderByKey(ModuleRef).instance ?? this.moduleRef;
     return async (event) => {
       const contextId = ContextIdFactory.create();
       moduleRef.registerRequestByContextId(event, contextId);

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
-import { checkStreamId } from '../core/stream-id.js';
+import { Limits } from '../core/limits.js';
+import { checkName } from '../core/text.js';
 
 /** @publicApi */
 export interface ProjectionOptions {
@@ -62,7 +63,7 @@ export function Projection(name: string, options: ProjectionOptions = {}): Class
   return (target) => {
     const { version = 1, mode = 'async', store, state = 'stored' } = options;
     const subject = `@Projection of ${target.name}`;
-    checkStreamId(name);
+    checkName(name, subject, 'streamIdBytesMax', Limits.streamIdBytesMax);
     if (!Number.isSafeInteger(version) || version < 1) {
       throw new InvalidArgumentError(`${subject}, version`, `${version} is not a whole number from 1`);
     }

@@ -21,7 +21,7 @@ export class EventReader {
   ) {}
 
   /** The pages of a stream, events in the order of the direction. */
-  async *streamPages(
+  streamPages(
     streamId: string,
     options: ReadStreamOptions,
   ): AsyncGenerator<readonly StoredEvent[], void, undefined> {
@@ -31,7 +31,7 @@ export class EventReader {
     checkWholeNumber(toVersion, 'options.toVersion', 0);
     checkDirection(direction);
     let [from, to] = [fromVersion, toVersion];
-    yield* this.#pages('readStream', limit, async (size) => {
+    return this.#pages('readStream', limit, async (size) => {
       const page = await this.backend.readStream({
         streamId,
         fromVersion: from,

@@ -6,11 +6,10 @@ import { StoreClosedError } from '../core/errors/store.errors.js';
 import { type EventIdSource, uuidV7Source } from '../core/event-id.js';
 import type { EventStoreBackend } from '../core/event-store-backend.js';
 import { Limits } from '../core/limits.js';
-import { type AllFrameLogger, consoleLogger } from '../core/logger.js';
+import { type AllFrameLogger, consoleLogger, unfailing } from '../core/logger.js';
 import type { RecordedEvent } from '../core/recorded-event.js';
 import type { Snapshot as SnapshotData } from '../core/snapshot.js';
 import { checkStreamId } from '../core/stream-id.js';
-import type { StoredEvent } from '../core/stored-event.js';
 import { assertCommitSize } from './commit-size.js';
 import { CheckpointStore } from './checkpoint-store.js';
 import type { Type } from './domain-event.decorator.js';
@@ -98,7 +97,7 @@ export class EventStore {
     this.#source = {
       backend,
       clock,
-      logger: options.logger ?? consoleLogger,
+      logger: unfailing(options.logger ?? consoleLogger),
       record: (stored) => new LazyRecordedEvent(stored, this.#types),
     };
     this.#reader = new EventReader(backend, (operation) => this.#assertOpen(operation));

@@ -45,6 +45,7 @@ export class RecordStore {
   /** The records of a collection whose keys begin with `prefix`, in the order of the keys' UTF-8 bytes, page by page. */
   async *list(collection: string, prefix = ''): AsyncGenerator<{ key: string; value: unknown }> {
     checkCollection(collection);
+    if (prefix !== '') checkName(prefix, 'prefix', 'recordKeyBytesMax', Limits.recordKeyBytesMax);
     let after = '';
     for (;;) {
       this.assertOpen('records.list');

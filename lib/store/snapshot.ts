@@ -17,7 +17,7 @@ export interface SnapshotSource {
 
 /** A snapshot that can be turned back into what it was taken from. @publicApi */
 export interface RestorableSnapshot extends SnapshotData {
-  /** A new instance of `type` with the snapshot's state and version. */
+  /** A new instance of `type` with the snapshot's state and version. @throws InvalidArgumentError if its revision is another */
   intoAggregate<A extends SnapshotSource>(type: new () => A): A;
 }
 
@@ -71,6 +71,12 @@ class StoredSnapshot implements RestorableSnapshot {
 
   intoAggregate<A extends SnapshotSource>(type: new () => A): A {
     const aggregate = new type();
+    if (aggregate.snapshotRevision !== this.revision) {
+      throw new InvalidArgumentError(
+        'snapshot.revision',
+        `the snapshot is of revision ${this.revision}, and ${type.name} of revision ${aggregate.snapshotRevision}; load it from its events`,
+      );
+    }
     aggregate.restoreSnapshot(this);
     return aggregate;
   }

@@ -28,11 +28,16 @@ export function subscribeEach(
 ): StoreSubscription {
   const report = (error: unknown, event: RecordedEvent): void => {
     const what = `A subscriber failed at event ${event.id} (${event.type}, position ${event.position})`;
+    if (onError === undefined) {
+      logger.error(what, error);
+      return;
+    }
+    const reportSecond = (second: unknown): void => logger.error(`${what}, and so did its onError`, second);
     try {
-      if (onError === undefined) logger.error(what, error);
-      else onError(error, event);
+      // It may be an async function, and nobody else would handle its rejection.
+      Promise.resolve(onError(error, event)).catch(reportSecond);
     } catch (second) {
-      logger.error(`${what}, and so did its onError`, second);
+      reportSecond(second);
     }
   };
   const consumer = consume(async (page, { signal }) => {
