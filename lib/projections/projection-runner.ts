@@ -5,8 +5,9 @@ import type { RecordedEvent } from '../core/recorded-event.js';
 import { callHandlers } from '../store/call-handlers.js';
 import { type Checkpoint, CheckpointFencedError } from '../store/checkpoint-store.js';
 import type { ConsumedPage, EventConsumer } from '../store/event-consumer.js';
-import { handleAsCause } from '../store/event-context.js';
+import { handleAsCause, isRunningFor } from '../store/event-context.js';
 import type { EventStore } from '../store/event-store.js';
+import { afresh } from '../store/lazy-recorded-event.js';
 import { PositionWaiters } from './position-waiters.js';
 import type { ProjectionContext, ProjectionDescription } from './projection.decorator.js';
 import {
@@ -52,6 +53,7 @@ export class ProjectionRunner {
   #checkpointAt = 0;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  #consumer: EventConsumer | undefined;
 
   constructor(
     readonly definition: ProjectionDefinition,
@@ -80,10 +82,12 @@ export class ProjectionRunner {
     );
   }
 
-  /** Takes no new event; resolves when the running handler has ended. */
+  /** Takes no new event; resolves when the running handler has ended, or at once when called from inside it. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     if (this.#state === 'waiting') this.#end('stopped', undefined);
+    // Its own handler would wait for itself.
+    if (this.#consumer !== undefined && isRunningFor(this.#consumer)) return;
     await this.#running;
   }
 
@@ -106,15 +110,18 @@ export class ProjectionRunner {
       });
     }
     if (this.#stopping.signal.aborted) return;
-    this.#moveTo(this.#checkpoint.position);
     this.#checkpointAt = this.store.clock.now();
     const consumer = this.store.consume((page, running) => this.#handlePage(page, running), {
-      after: this.#position,
+      after: this.#checkpoint.position,
       types: [...this.definition.methods.keys()],
     });
+    this.#consumer = consumer;
     const stop = (): void => void consumer.stop();
     this.#stopping.signal.addEventListener('abort', stop, { once: true });
     if (this.#stopping.signal.aborted) stop();
+    // Not before it is sure that the store has got that far: those who wait would be told of events that are lost.
+    await consumer.ready;
+    this.#moveTo(Math.max(this.#position, this.#checkpoint.position));
     await consumer.ended;
   }
 
@@ -142,8 +149,8 @@ export class ProjectionRunner {
     for (let attempt = 1; !signal.aborted; attempt++) {
       const context: ProjectionContext = { projection: name, attempt, signal };
       try {
-        await handleAsCause(event, consumer, async () =>
-          callHandlers(await instanceFor(event), methods.get(event.type) ?? [], event, context),
+        await handleAsCause(attempt === 1 ? event : afresh(event), consumer, async (given) =>
+          callHandlers(await instanceFor(given), methods.get(given.type) ?? [], given, context),
         );
         return true;
       } catch (error) {
@@ -159,7 +166,7 @@ export class ProjectionRunner {
 
   async #saveCheckpoint(): Promise<void> {
     const to = this.#position;
-    if (this.definition.state === 'memory' || to === this.#checkpoint.position) return;
+    if (this.definition.state === 'memory' || to <= this.#checkpoint.position) return;
     await this.#persistently('save its checkpoint', async (attempt) => {
       // After a failure the write may have happened all the same.
       const from = attempt === 1 ? this.#checkpoint : await this.store.checkpoints.load(this.#reader);

@@ -11,10 +11,11 @@ import { PositionBeyondHeadError, StoreClosedError } from '../core/errors/store.
 import type { EventStoreBackend } from '../core/event-store-backend.js';
 import { Limits } from '../core/limits.js';
 import type { AllFrameLogger } from '../core/logger.js';
-import type { EventFilter } from '../core/read-page.js';
+import type { EventFilter, EventPage } from '../core/read-page.js';
 import type { RecordedEvent } from '../core/recorded-event.js';
 import type { StoredEvent } from '../core/stored-event.js';
-import { isRunningFor, withoutContext } from './event-context.js';
+import { assertMovesOn } from './event-reader.js';
+import { handleWhole, isRunningFor, withoutContext } from './event-context.js';
 
 /**
  * Events for one reader, and how far they go.
@@ -46,6 +47,9 @@ export class EventConsumer {
   readonly ready: Promise<void>;
   /** Settles when the consumer has ended and no handler of it runs: rejects with what the handler or the start failed with. */
   readonly ended: Promise<void>;
+
+  /** For `isRunningFor`: the event or page that is being handled. @internal */
+  handling: object | undefined;
 
   readonly #source: ConsumerSource;
   readonly #filter: EventFilter | undefined;
@@ -105,24 +109,24 @@ export class EventConsumer {
       const covered = page.through - position;
       if (covered > 0) {
         position = page.through;
-        await this.#handle(
-          { events: page.events.map((stored) => this.#source.record(stored)), through: position },
-          this,
-        );
+        const events = page.events.map((stored) => this.#source.record(stored));
+        await handleWhole({ events, through: position }, this, (whole) => this.#handle(whole, this));
         await this.#giveWay(covered);
       }
       if (page.atEnd) await this.#sleep();
     }
   }
 
-  #read(after: number): ReturnType<EventStoreBackend['readAll']> {
-    return this.#source.backend.readAll({
+  async #read(after: number): Promise<EventPage> {
+    const page = await this.#source.backend.readAll({
       after,
       upTo: Number.MAX_SAFE_INTEGER,
       direction: 'forward',
       limit: Limits.pageEventsMax,
       ...(this.#filter === undefined ? {} : { filter: this.#filter }),
     });
+    assertMovesOn(page, page.through > after);
+    return page;
   }
 
   /** Tries a read until it succeeds or the consumer is to end (`undefined`): a fault must not end a reader silently. */

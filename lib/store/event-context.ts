@@ -8,11 +8,17 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EventMetadata, RecordedEvent } from '../core/recorded-event.js';
 
-/** A running call: the metadata it passes on, and the reader whose handler made the call, if one did. */
+/** A running call: the metadata it passes on, and the event or page whose handler made the call, if one did. */
 interface EventContext {
   readonly cause?: RecordedEvent;
   readonly metadata?: EventMetadata;
-  readonly reader?: object;
+  readonly handling?: object;
+}
+
+/** Whose handlers run, one at a time. */
+export interface Reader {
+  /** The event or page that its handler works on, or worked on last. */
+  handling: object | undefined;
 }
 
 const contexts = new AsyncLocalStorage<EventContext>();
@@ -32,8 +38,15 @@ export function withEventMetadata<R>(metadata: EventMetadata, work: () => R): R 
 }
 
 /** Calls the handler `next` of `reader` with an event: whatever it appends is caused by that event. */
-export function handleAsCause<R>(event: RecordedEvent, reader: object, next: (event: RecordedEvent) => R): R {
-  return contexts.run({ cause: event, reader }, next, event);
+export function handleAsCause<R>(event: RecordedEvent, reader: Reader, next: (event: RecordedEvent) => R): R {
+  reader.handling = event;
+  return contexts.run({ cause: event, handling: event }, next, event);
+}
+
+/** Calls the handler `handle` of `reader` with a page of events, none of which is the cause of what it does. */
+export function handleWhole<P extends object, R>(page: P, reader: Reader, handle: (page: P) => R): R {
+  reader.handling = page;
+  return contexts.run({ handling: page }, handle, page);
 }
 
 /** Runs `work` as if nobody had called it, so that a long-living reader inherits nothing from who started it. */
@@ -41,9 +54,12 @@ export function withoutContext<R>(work: () => R): R {
   return contexts.exit(work);
 }
 
-/** Whether the running call was made, however indirectly, by a handler of `reader`. */
-export function isRunningFor(reader: object): boolean {
-  return contexts.getStore()?.reader === reader;
+/**
+ * Whether the running call was made, however indirectly, by the handler that `reader` runs now. What an earlier one
+ * left behind, a timer for instance, is not inside of it.
+ */
+export function isRunningFor(reader: Reader): boolean {
+  return reader.handling !== undefined && contexts.getStore()?.handling === reader.handling;
 }
 
 /** The metadata that the running call passes on to events, `undefined` where there is none. */

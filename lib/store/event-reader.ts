@@ -1,4 +1,5 @@
 /** Reads streams and the log page by page, from the checked request of a caller to the backend's pages. */
+import { strict as assert } from 'node:assert';
 import { PositionBeyondHeadError } from '../core/errors/store.errors.js';
 import type { EventStoreBackend } from '../core/event-store-backend.js';
 import { Limits } from '../core/limits.js';
@@ -12,6 +13,15 @@ import {
   type ReadAllOptions,
   type ReadStreamOptions,
 } from './read-options.js';
+
+/** A backend whose page neither ends nor moves on would be asked for the same page for ever, and nobody else served. */
+export function assertMovesOn(page: EventPage, movesOn: boolean): void {
+  assert(
+    page.atEnd || movesOn,
+    `The backend gave a page that ends at ${page.through}, no further than the one before, and is not the last one. ` +
+      'Prove the backend with eventStoreContract.',
+  );
+}
 
 export class EventReader {
   constructor(
@@ -39,6 +49,7 @@ export class EventReader {
         direction,
         limit: size,
       });
+      assertMovesOn(page, direction === 'forward' ? page.through >= from : page.through <= to);
       if (direction === 'forward') from = page.through + 1;
       else to = page.through - 1;
       return page;
@@ -59,6 +70,7 @@ export class EventReader {
     yield* this.#pages('readAll', limit, async (size) => {
       const query = { after: low, upTo: high, direction, limit: size };
       const page = await this.backend.readAll(filter === undefined ? query : { ...query, filter });
+      assertMovesOn(page, direction === 'forward' ? page.through > low : page.through <= high);
       if (direction === 'forward') low = page.through;
       else high = page.through - 1;
       return page;

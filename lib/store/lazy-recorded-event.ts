@@ -47,6 +47,11 @@ export class LazyRecordedEvent implements RecordedEvent {
     return (this.#recordedAt ??= new Date(this.#stored.recordedAt));
   }
 
+  /** The same event as it was before anybody looked at it. */
+  afresh(): LazyRecordedEvent {
+    return new LazyRecordedEvent(this.#stored, this.#types);
+  }
+
   /** All fields as a plain object, so that `JSON.stringify` and loggers see what is behind the getters. */
   toJSON(): RecordedEvent {
     const { id, streamId, version, position, type, schemaVersion, data, metadata, recordedAt } = this;
@@ -56,4 +61,9 @@ export class LazyRecordedEvent implements RecordedEvent {
   [inspect.custom](): RecordedEvent {
     return this.toJSON();
   }
+}
+
+/** The same event without what a reader has done to it: a handler that is tried again begins where the first try did. */
+export function afresh(event: RecordedEvent): RecordedEvent {
+  return event instanceof LazyRecordedEvent ? event.afresh() : event;
 }

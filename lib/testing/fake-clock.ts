@@ -36,6 +36,8 @@ export class FakeClock implements Clock {
 
   /** Moves time on by `ms`, calls back what falls due, in order, and lets what it started run until it waits again. */
   async advance(ms: number): Promise<void> {
+    // What has been started before sets its timers first, and from the time that it is now.
+    await settled();
     const end = this.#now + ms;
     for (;;) {
       const due = [...this.#timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];

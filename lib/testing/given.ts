@@ -1,4 +1,4 @@
-import assert from 'node:assert/strict';
+import { strict as assert } from 'node:assert';
 import type { AggregateRoot, AggregateType } from '../aggregates/aggregate-root.js';
 import { type Decider, decidedEvents } from '../aggregates/decider.js';
 import { InMemoryBackend } from '../backends/memory/in-memory-backend.js';
