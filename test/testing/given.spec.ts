@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { Aggregate, AggregateRoot, type Decider, DomainEvent, EventHandler, UnserialisableDataError } from '@allframe/nestjs';
+import {
+  Aggregate,
+  AggregateRoot,
+  type Decider,
+  DomainEvent,
+  EventHandler,
+  UnserialisableDataError,
+} from '@allframe/nestjs';
 import { given } from '@allframe/nestjs/testing';
 
 @DomainEvent('account.opened')
@@ -83,7 +90,9 @@ describe('given(...).when(...)', () => {
   });
 
   it('runs deciders, with one event, none, and a history', async () => {
-    await given(light).when('press').then([{ type: 'switched', data: { on: true } }]);
+    await given(light)
+      .when('press')
+      .then([{ type: 'switched', data: { on: true } }]);
     await given(light, [{ type: 'switched', data: { on: true } }])
       .when('press')
       .then([{ type: 'switched', data: { on: false } }]);
