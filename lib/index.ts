@@ -2,7 +2,14 @@ export { InMemoryBackend } from './backends/memory/in-memory-backend.js';
 export type { BackendStats } from './core/backend-stats.js';
 export type { Clock } from './core/clock.js';
 export { systemClock } from './core/clock.js';
-export type { AppendResult, Commit, KeyedRecord, RecordChange, StreamCommit } from './core/commit.js';
+export {
+  type AppendResult,
+  type Commit,
+  type KeyedRecord,
+  type RecordChange,
+  SNAPSHOT_COLLECTION,
+  type StreamCommit,
+} from './core/commit.js';
 export { AllFrameError } from './core/errors/allframe.error.js';
 export {
   AppendOutcomeUnknownError,
@@ -28,7 +35,7 @@ export { categoryOf } from './core/stream-id.js';
 export { compareNames } from './core/text.js';
 export { type Checkpoint, CheckpointFencedError, CheckpointStore } from './store/checkpoint-store.js';
 export { DomainEvent, type Type } from './store/domain-event.decorator.js';
-export { type ConsumedPage, EventConsumer } from './store/event-consumer.js';
+export { type ConsumedPage, EventConsumer, type PageHandler } from './store/event-consumer.js';
 export { withEventMetadata } from './store/event-context.js';
 export type { DefaultMetadata } from './store/event-encoder.js';
 export { EventHandler } from './store/event-handler.decorator.js';

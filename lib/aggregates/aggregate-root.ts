@@ -1,12 +1,13 @@
 import { types } from 'node:util';
 import { AllFrameError } from '../core/errors/allframe.error.js';
-import { InvalidArgumentError } from '../core/errors/input.errors.js';
+import { InvalidArgumentError, UnserialisableDataError } from '../core/errors/input.errors.js';
 import type { RecordedEvent } from '../core/recorded-event.js';
 import type { Snapshot } from '../core/snapshot.js';
 import { eventDescriptionOf } from '../store/domain-event.decorator.js';
 import { type EventHandlerMap, eventHandlerMapOf } from '../store/event-handler-map.js';
 import { UndecoratedEventError } from '../store/event-types.js';
 import { type EventInput, isPlainEvent } from '../store/event-input.js';
+import { staysAsItIs } from '../store/json-codec.js';
 import type { SnapshotSource } from '../store/snapshot.js';
 import { aggregateDescriptionOf } from './aggregate.decorator.js';
 
@@ -77,6 +78,12 @@ export abstract class AggregateRoot implements SnapshotSource {
    * @throws UndecoratedEventError for an instance of a class without `@DomainEvent`
    */
   apply(event: EventInput): void {
+    if (typeof event !== 'object' || event === null) {
+      throw new InvalidArgumentError(
+        'event',
+        `an event is an object, not ${event === null ? 'null' : typeof event}`,
+      );
+    }
     const { type, data } = contentOf(event);
     this.#handle(type, data, event);
     this.#uncommitted.push(event);
@@ -106,25 +113,42 @@ export abstract class AggregateRoot implements SnapshotSource {
     return aggregateDescriptionOf(this.constructor).snapshotRevision;
   }
 
-  /** The state to be kept in a snapshot: its public fields. Override it, with `restoreSnapshot`, for fields that JSON has no form for. */
+  /**
+   * The state to be kept in a snapshot: its public fields. Override it, with `restoreSnapshot`, for fields that come
+   * back from JSON as something else.
+   * @throws UnserialisableDataError for such a field, a `Date` or a `Map` for instance
+   */
   toSnapshot(): unknown {
     // Exactly what a spread leaves out, methods and private state, is no state of a snapshot.
-    return Object.fromEntries(Object.entries(this));
+    const state = Object.fromEntries(Object.entries(this));
+    for (const [field, value] of Object.entries(state)) {
+      if (value !== undefined && !staysAsItIs(value)) {
+        throw new UnserialisableDataError(
+          `${this.constructor.name}.${field}`,
+          'something that comes back from JSON as another value',
+        );
+      }
+    }
+    return state;
   }
 
-  /** Takes over the state and version of a snapshot. */
+  /** Takes over the state and version of a snapshot. A field that it does not have was `undefined`. */
   restoreSnapshot(snapshot: Snapshot): void {
-    if (typeof snapshot.state !== 'object' || snapshot.state === null) {
+    const { state, version } = snapshot;
+    if (typeof state !== 'object' || state === null) {
       throw new InvalidArgumentError(
         'snapshot.state',
         `the state of ${this.constructor.name} is an object; override restoreSnapshot for another form`,
       );
     }
-    for (const [key, value] of Object.entries(snapshot.state)) {
+    for (const field of new Set([...Object.keys(this), ...Object.keys(state)])) {
+      const value: unknown = Object.hasOwn(state, field)
+        ? (state as Record<string, unknown>)[field]
+        : undefined;
       // Defined and not assigned: a member called `__proto__` is data.
-      Object.defineProperty(this, key, { value, writable: true, enumerable: true, configurable: true });
+      Object.defineProperty(this, field, { value, writable: true, enumerable: true, configurable: true });
     }
-    this.#version = snapshot.version;
+    this.#version = version;
   }
 
   #handle(type: string, data: unknown, event: object): void {

@@ -1,5 +1,5 @@
 /**
- * Event ids: UUIDv7 (RFC 9562, 5.7), so that ids made later sort later and indexes over them stay tight.
+ * Event ids: UUIDv7 (RFC 9562, 5.7), so that ids sort by the millisecond they were made in and indexes over them stay tight.
  *
  * The `uuid` package makes the same ids in 2.3 µs each, more than a whole append takes here; taking them from a pool
  * of random hex digits takes 0.1 µs. Character codes become a string in one go: one that is concatenated keeps its

@@ -49,7 +49,7 @@ export abstract class EventStoreBackend {
    * Writes a commit: atomically, and as durable as the mode promises before it resolves. One result per stream.
    *
    * In this order: if all events are repeated at their own place, the first results come back with
-   * `idempotent: true` and nothing is written, records included; if only some of the ids are known, or known
+   * `idempotent: true` and nothing is written, records included (whichever commits wrote them: the place decides); if only some of the ids are known, or known
    * elsewhere, `DuplicateEventError`; then expected versions; then expected record values.
    * @throws WrongExpectedVersionError, DuplicateEventError, RecordConflictError, AppendOutcomeUnknownError
    */

@@ -25,8 +25,6 @@ export const Limits = {
   dataDepthMax: 1_000,
   /** Events in one page that a reader takes from a backend. */
   pageEventsMax: 512,
-  /** Bytes of JSON in one page of a durable backend; a page holds at least one event. */
-  pageBytesMax: 4 * 1024 * 1024,
   /** Events examined for one page of a filtered read. */
   pageScanEventsMax: 16_384,
   /** First delay before a failed read of a subscription is tried again, in milliseconds; doubled each time. */
@@ -47,6 +45,8 @@ export const Limits = {
   handlerRetryDelayMaxMs: 2_000,
   /** Longest time between two checkpoints of a projection that works through a page, in milliseconds. */
   checkpointEveryMs: 1_000,
+  /** Attempts to take a checkpoint over while others do the same. */
+  checkpointClaimAttemptsMax: 16,
   /** How long `ProjectionRegistry.waitFor` waits unless told, in milliseconds. */
   waitForTimeoutMs: 5_000,
   /** Callers that may wait for one projection at once. */

@@ -11,7 +11,8 @@ export interface EventMetadata {
 }
 
 /**
- * An event as readers get it. `data` is parsed when it is first looked at, and belongs to this reader alone.
+ * An event as readers get it. `data` is parsed when it is first looked at, and belongs to this reader alone; so `data`,
+ * `metadata` and `recordedAt` are getters, which a spread (`{ ...event }`) leaves out: name what you copy.
  * @publicApi
  */
 export interface RecordedEvent<T = unknown> {

@@ -21,6 +21,7 @@ export class AllFrameLifecycle implements OnApplicationShutdown {
     const stores = this.stores.all();
     // No store closes before the handlers of all have ended: a handler of one may append to another.
     await Promise.allSettled(stores.map((store) => store.drain()));
+    this.projections.abandon();
     const closed = await Promise.allSettled(stores.map((store) => store.close()));
     for (const result of closed) if (result.status === 'rejected') throw result.reason;
   }

@@ -91,6 +91,11 @@ export class ProjectionRunner {
     await this.#running;
   }
 
+  /** For a handler that the shutdown no longer waits for: nobody else shall wait for it either. */
+  abandon(): void {
+    this.#end('stopped', undefined);
+  }
+
   /** Resolves once every event up to `position` has had its effect. */
   async waitFor(position: number, timeoutMs: number): Promise<void> {
     if (position <= this.#position) return;
@@ -128,6 +133,8 @@ export class ProjectionRunner {
   async #handlePage(page: ConsumedPage, consumer: EventConsumer): Promise<void> {
     try {
       for (const event of page.events) {
+        // What the filter left out in between is done, whatever becomes of this event.
+        this.#moveTo(Math.max(this.#position, event.position - 1));
         if (!(await this.#handleEvent(event, consumer))) return;
         this.#moveTo(event.position);
         if (this.store.clock.now() - this.#checkpointAt >= Limits.checkpointEveryMs)
@@ -202,6 +209,7 @@ export class ProjectionRunner {
   }
 
   #end(state: 'stopped' | 'blocked' | 'failed', error: unknown): void {
+    if (this.#state !== 'waiting' && this.#state !== 'running') return;
     this.#state = state;
     this.#error = error;
     if (error !== undefined) {

@@ -89,7 +89,9 @@ export class UnknownProjectionError extends AllFrameError {
   ) {
     super(
       `There is no projection "${projection}"; there are ${known.length === 0 ? 'none' : known.map((name) => `"${name}"`).join(', ')}. ` +
-        'Correct the name, or put its class among the providers of a module that is imported.',
+        (known.length === 0
+          ? 'They are found when the application is initialised: call `await app.init()` first, and put the class among the providers of a module.'
+          : 'Correct the name, or put its class among the providers of a module that is imported.'),
     );
   }
 }

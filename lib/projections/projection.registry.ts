@@ -35,6 +35,11 @@ export class ProjectionRegistry {
     await Promise.all([...this.#runners.values()].map((runner) => runner.stop()));
   }
 
+  /** After the deadline of a shutdown: those whose handlers still run count as stopped, and nobody waits for them. */
+  abandon(): void {
+    for (const runner of this.#runners.values()) runner.abandon();
+  }
+
   /** How every projection is. */
   list(): readonly ProjectionStatus[] {
     return [...this.#runners.values()].map((runner) => runner.status);

@@ -1,4 +1,5 @@
 import { AllFrameError } from '../core/errors/allframe.error.js';
+import { Limits } from '../core/limits.js';
 import { RecordConflictError } from '../core/errors/append.errors.js';
 import { checkWholeNumber } from './read-options.js';
 import type { RecordStore } from './record-store.js';
@@ -50,10 +51,18 @@ export class CheckpointStore {
     return ((await this.records.get(COLLECTION, reader)) as Checkpoint | null) ?? { position: 0, epoch: 0 };
   }
 
-  /** Takes `reader` over from whoever holds it: the position stays, the epoch is raised. @throws CheckpointFencedError if another does so at once. */
+  /** Takes `reader` over from whoever holds it: the position stays, the epoch is raised. @throws CheckpointFencedError if others do so again and again. */
   async claim(reader: string): Promise<Checkpoint> {
-    const held = await this.load(reader);
-    return this.#write(reader, held, { position: held.position, epoch: held.epoch + 1 });
+    for (let attempt = 1; ; attempt++) {
+      const held = await this.load(reader);
+      try {
+        return await this.#write(reader, held, { position: held.position, epoch: held.epoch + 1 });
+      } catch (error) {
+        // Two that start at once take it over one after the other, as if they had started so.
+        if (!(error instanceof CheckpointFencedError) || attempt === Limits.checkpointClaimAttemptsMax)
+          throw error;
+      }
+    }
   }
 
   /** Moves `reader` from `from` to position `to`. @throws CheckpointFencedError if another owner moved it. */

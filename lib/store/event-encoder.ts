@@ -25,6 +25,8 @@ export class EventEncoder {
   constructor(
     private readonly types: EventTypes,
     private readonly newEventId: EventIdSource,
+    /** Whether the source makes nothing but new UUIDs, so that its ids need neither be checked nor looked for. */
+    private readonly idsAreNew: boolean,
     private readonly defaultMetadata: DefaultMetadata | undefined,
   ) {}
 
@@ -49,7 +51,7 @@ export class EventEncoder {
     }
     const shared = this.#sharedMetadata(metadata);
     const sharedText = shared === undefined ? EMPTY_METADATA : encodeMetadata(shared, 'metadata');
-    let idsAreNew = true;
+    let { idsAreNew } = this;
     const encoded: EncodedEvent[] = [];
     for (let i = 0; i < events.length; i++) {
       const input = events[i] as EventInput;
@@ -106,7 +108,7 @@ export class EventEncoder {
     }
     const { type, schemaVersion } = this.types.describe(input.constructor as Type<object>, `events[${i}]`);
     const data = encodeJson(input, `events[${i}]`);
-    return sized({ id: this.newEventId(), type, schemaVersion, data, metadata }, i);
+    return sized({ id: this.#makeId(), type, schemaVersion, data, metadata }, i);
   }
 
   #encodePlain(
@@ -125,7 +127,7 @@ export class EventEncoder {
     checkSchemaVersion(schemaVersion, `events[${i}].schemaVersion`);
     return sized(
       {
-        id: id ?? this.newEventId(),
+        id: id ?? this.#makeId(),
         type,
         schemaVersion,
         data: encodeJson(input.data, `events[${i}].data`),
@@ -136,6 +138,12 @@ export class EventEncoder {
       },
       i,
     );
+  }
+
+  #makeId(): string {
+    const id = this.newEventId();
+    if (!this.idsAreNew) checkEventId(id, 'newEventId');
+    return id;
   }
 
   /** What every event of an append carries: the store's own, then the running call's, then the append's. */

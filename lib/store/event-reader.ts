@@ -66,7 +66,8 @@ export class EventReader {
     this.assertOpen('readAll');
     const head = await this.backend.head();
     if (after > head) throw new PositionBeyondHeadError(after, head);
-    let [low, high] = [after, upTo];
+    // The head as it is now: whoever appends for each event read would never come to an end.
+    let [low, high] = [after, Math.min(upTo, head)];
     yield* this.#pages('readAll', limit, async (size) => {
       const query = { after: low, upTo: high, direction, limit: size };
       const page = await this.backend.readAll(filter === undefined ? query : { ...query, filter });

@@ -2,9 +2,10 @@ import type { Observable } from 'rxjs';
 import type { BackendStats } from '../core/backend-stats.js';
 import { type Clock, pause, systemClock } from '../core/clock.js';
 import { type AppendResult, type Commit, SNAPSHOT_COLLECTION } from '../core/commit.js';
+import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { StoreClosedError } from '../core/errors/store.errors.js';
 import { type EventIdSource, uuidV7Source } from '../core/event-id.js';
-import type { EventStoreBackend } from '../core/event-store-backend.js';
+import { EventStoreBackend } from '../core/event-store-backend.js';
 import { Limits } from '../core/limits.js';
 import { type AllFrameLogger, consoleLogger, unfailing } from '../core/logger.js';
 import type { RecordedEvent } from '../core/recorded-event.js';
@@ -92,6 +93,7 @@ export class EventStore {
     this.#encoder = new EventEncoder(
       this.#types,
       options.newEventId ?? uuidV7Source(() => clock.now()),
+      options.newEventId === undefined,
       options.metadata,
     );
     this.#source = {
@@ -116,6 +118,12 @@ export class EventStore {
    * @throws UndecoratedEventError and DuplicateEventTypeError for `options.events`, and whatever keeps the backend from opening
    */
   static async open(backend: EventStoreBackend, options: EventStoreOptions = {}): Promise<EventStore> {
+    if (!(backend instanceof EventStoreBackend)) {
+      throw new InvalidArgumentError(
+        'backend',
+        'an EventStoreBackend is wanted, such as new InMemoryBackend()',
+      );
+    }
     const store = new EventStore(backend, options);
     await backend.open();
     return store;
@@ -214,7 +222,7 @@ export class EventStore {
   }
 
   /**
-   * The events of the store by position, page by page; it ends at the head as it is when the last page is read.
+   * The events of the store by position, page by page; it ends at the head as it is at the beginning.
    * @throws PositionBeyondHeadError if `after` is a position the store has not reached; InvalidArgumentError, StoreClosedError
    */
   async *readAll(options: ReadAllOptions = {}): AsyncGenerator<RecordedEvent, void, undefined> {
@@ -241,6 +249,7 @@ export class EventStore {
     next: (event: RecordedEvent) => void | Promise<void>,
     options: SubscribeOptions = {},
   ): StoreSubscription {
+    if (typeof next !== 'function') throw new InvalidArgumentError('next', 'a function is wanted');
     return subscribeEach((handle) => this.consume(handle, options), next, options.onError, this.logger);
   }
 
@@ -264,6 +273,9 @@ export class EventStore {
   /** Keeps a snapshot as the stream's latest. */
   async saveSnapshot(streamId: string, snapshot: SnapshotData): Promise<void> {
     checkStreamId(streamId);
+    if (typeof snapshot !== 'object' || snapshot === null) {
+      throw new InvalidArgumentError('snapshot', 'an object { version, revision, state } is wanted');
+    }
     const { version, revision, state } = snapshot;
     checkWholeNumber(version, 'snapshot.version', 1);
     checkWholeNumber(revision, 'snapshot.revision', 1);

@@ -16,9 +16,15 @@ import { isPlainObject } from '../core/plain-object.js';
  * @throws UnserialisableDataError, and LimitExceededError for arrays and objects nested too deep
  */
 export function encodeJson(value: unknown, path: string): string {
-  const text = JSON.stringify(isPlain(value, 1) ? value : plainCopy(value, path, '', []));
+  const text = JSON.stringify(isPlain(value, 1) ? value : plainCopy(value, path, '', [])) as
+    string | undefined;
   if (text === undefined) throw new UnserialisableDataError(path, 'undefined');
   return text;
+}
+
+/** Whether a value comes back from JSON as it is, but for members that are `undefined` and for prototypes. */
+export function staysAsItIs(value: unknown): boolean {
+  return isPlain(value, 1);
 }
 
 /** The value of a JSON text that `encodeJson` made. */

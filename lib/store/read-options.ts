@@ -1,8 +1,10 @@
 /** What readers may ask for, and the checks at the door. */
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
+import { Limits } from '../core/limits.js';
 import type { EventFilter, ReadDirection } from '../core/read-page.js';
 import type { RecordedEvent } from '../core/recorded-event.js';
 import { checkEventType, checkStreamId } from '../core/stream-id.js';
+import { checkName } from '../core/text.js';
 
 /**
  * Which events of one stream to read. Both bounds are inclusive.
@@ -44,8 +46,9 @@ export interface SubscribeOptions {
   readonly after?: number | 'now';
   readonly types?: readonly string[];
   readonly categories?: readonly string[];
+  /** One stream; catching up looks through the whole log for it, so for its history alone `readStream` is cheaper. */
   readonly streamId?: string;
-  /** Told of each event whose `next` failed; by default the logger is. The next event follows either way. */
+  /** For `subscribe` only. Told of each event whose `next` failed; by default the logger is. The next event follows either way. */
   readonly onError?: (error: unknown, event: RecordedEvent) => void;
 }
 
@@ -78,7 +81,8 @@ export function filterOf(
   if (types === undefined && categories === undefined && streamId === undefined) return undefined;
   checkList(types, 'options.types', (type, path) => checkEventType(type, path));
   checkList(categories, 'options.categories', (category, path) => {
-    if (typeof category !== 'string') throw new InvalidArgumentError(path, 'a string is wanted');
+    // A stream that begins with "-" has the empty category.
+    if (category !== '') checkName(category, path, 'streamIdBytesMax', Limits.streamIdBytesMax);
   });
   if (streamId !== undefined) checkStreamId(streamId);
   return {

@@ -63,6 +63,7 @@ export class RecordStore {
    */
   async write(changes: readonly RecordInput[]): Promise<void> {
     this.assertOpen('records.write');
+    if (!Array.isArray(changes)) throw new InvalidArgumentError('changes', 'an array is wanted');
     if (changes.length === 0)
       throw new InvalidArgumentError('changes', 'there are none; write at least one record, or do not call');
     await this.commit({ streams: [], records: encodeRecords(changes) });

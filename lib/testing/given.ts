@@ -15,7 +15,7 @@ export type ExpectedError = Type<Error> | RegExp | ((error: unknown) => boolean)
 export interface Outcome {
   /** Exactly these events were decided, compared as they would be stored. */
   then(events: readonly EventInput[]): Promise<void>;
-  /** The decision failed with this error, and nothing was decided. */
+  /** The decision failed with this error. */
   thenThrows(expected: ExpectedError): Promise<void>;
   /** Nothing was decided, without an error. */
   thenNothing(): Promise<void>;

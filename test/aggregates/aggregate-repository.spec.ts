@@ -176,9 +176,8 @@ describe('a conflict', () => {
 
   it('at fractions of a millisecond still makes proper ids and times', async () => {
     const { accounts, clock, store, backend } = await contested(2);
-    const updating = accounts.update('a1', (account) => account.deposit(10));
-    await turns();
     await clock.advance(0.3);
+    const updating = accounts.update('a1', (account) => account.deposit(10));
     await runThrough(clock);
     await updating;
     expect(clock.now() % 1).not.toBe(0);

@@ -45,6 +45,13 @@ describe('apply', () => {
     expect(account.uncommittedEvents).toEqual([]);
   });
 
+  it.each([null, undefined, 'text', 5])('refuses %s, which is no event', (event) => {
+    const account = new Account();
+    expect(() => account.apply(event as unknown as object)).toThrow(InvalidArgumentError);
+    expect(() => account.apply(event as unknown as object)).toThrow(/^event: /);
+    expect(account.uncommittedEvents).toEqual([]);
+  });
+
   it('keeps no event whose handler throws', () => {
     const fault = new Error('handler');
     class Strict extends Account {
@@ -181,12 +188,31 @@ describe('restoreSnapshot', () => {
     });
   });
 
+  it('takes a field that the snapshot does not have for undefined, which is what JSON made of it', () => {
+    const account = new Account();
+    account.open('Ada');
+    (account as { owner: string | undefined }).owner = undefined;
+    const restored = restore(JSON.parse(JSON.stringify(account.toSnapshot())));
+    expect(restored.owner).toBeUndefined();
+    expect(restored.balance).toBe(0);
+  });
+
   it('keeps a member called __proto__ as data', () => {
-    const account = restore(JSON.parse('{"__proto__":{"balance":1e9},"owner":"Eve"}'));
+    const account = restore(JSON.parse('{"__proto__":{"balance":1e9},"owner":"Eve","balance":0}'));
     expect(account).toBeInstanceOf(Account);
     expect(account.balance).toBe(0);
     expect(Object.keys(account)).toContain('__proto__');
   });
+
+  it.each([new Date(0), new Map(), NaN, [new Date(0)], { at: new Date(0) }])(
+    'is never given a field that would come back as something else: %s',
+    (value) => {
+      const account = Object.assign(new Account(), { field: value });
+      expect(() => account.toSnapshot()).toThrow(
+        expect.objectContaining({ code: 'UnserialisableDataError', path: 'Account.field' }),
+      );
+    },
+  );
 
   it.each([null, 5, 'text', true, undefined])('refuses %s, which is no state of fields', (state) => {
     expect(() => restore(state)).toThrow(/snapshot\.state.*Account/);

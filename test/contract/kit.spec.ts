@@ -1,5 +1,5 @@
 /** The conformance kit is tried itself: it finds nothing wrong where nothing is, and every deliberate fault by name. */
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { InMemoryBackend } from '../../lib/backends/memory/in-memory-backend.js';
 import type { ContractSubject } from '../../lib/testing/contract/contract-subject.js';
 import { eventStoreContract } from '../../lib/testing/contract/event-store-contract.js';
@@ -34,14 +34,15 @@ async function failuresOf(runner: RecordingRunner, names: readonly string[]): Pr
   return names.filter((_, i) => failures[i] !== undefined);
 }
 
-afterEach(() => {
-  vi.unstubAllEnvs();
-  vi.restoreAllMocks();
-});
+/** Plans are the same in every run, so that what is caught today is caught tomorrow. */
+const fixSeed = (): void => void vi.stubEnv('ALLFRAME_SEED', '20240229');
 
-describe('every broken backend is caught by name: one that', () => {
+// Most of these wait in vain for something, so they wait together.
+describe.concurrent('every broken backend is caught by name: one that', () => {
+  beforeAll(fixSeed);
+  afterAll(() => void vi.unstubAllEnvs());
+
   it.each(brokenBackends)('$fault', { timeout: 60_000 }, async ({ subject, caughtBy }) => {
-    vi.stubEnv('ALLFRAME_SEED', '20240229');
     const runner = recorded(subject);
     expect(await failuresOf(runner, caughtBy)).toEqual(caughtBy);
     const kept = UNRELATED.length - (await failuresOf(runner, UNRELATED)).length;
@@ -55,11 +56,13 @@ describe('every broken backend is caught by name: one that', () => {
 });
 
 describe('a correct backend', () => {
+  beforeAll(fixSeed);
+  afterAll(() => void vi.unstubAllEnvs());
+
   it.each([MEMORY, { ...faultySubject('faulty', (disk) => new FaultyBackend(disk)), runs: 20 }])(
     '$name fails no line that catches a broken one',
     { timeout: 120_000 },
     async (subject) => {
-      vi.stubEnv('ALLFRAME_SEED', '20240229');
       const runner = recorded(subject);
       const names = new Set(brokenBackends.flatMap(({ caughtBy }) => caughtBy));
       const failed: string[] = [];
@@ -74,6 +77,8 @@ describe('a correct backend', () => {
 });
 
 describe('the kit', () => {
+  afterEach(() => void vi.restoreAllMocks());
+
   it('gives every line a name of its own, under its subject', () => {
     const { lines } = recorded(MEMORY);
     const names = lines.map(({ name }) => name);
@@ -166,6 +171,8 @@ describe('the kit', () => {
 });
 
 describe('a property that fails', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+
   const subject = brokenBackends.find(({ fault }) => fault === "ignores 'noStream'")!.subject;
 
   it('says the smallest plan and how to try it again, and the same plan fails again', async () => {
@@ -205,6 +212,8 @@ describe('a property that fails', () => {
 });
 
 describe('the differential', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+
   it('finds the same outcomes on two correct backends', async () => {
     const runner = new RecordingRunner();
     eventStoreDifferential(
@@ -219,7 +228,7 @@ describe('the differential', () => {
   });
 
   it('finds another outcome whichever of the two is broken', async () => {
-    vi.stubEnv('ALLFRAME_SEED', '20240229');
+    fixSeed();
     const { subject } = brokenBackends.find(({ fault }) => fault === 'reorders the events of a commit')!;
     for (const [one, other] of [
       [subject, MEMORY],

@@ -102,6 +102,11 @@ describe('EventStoreBackend', () => {
     await expect(backend.head()).rejects.toThrow(StoreClosedError);
     await backend.close();
     expect(backend.log).toEqual([]);
+    const store = await EventStore.open(backend);
+    expect(backend.log).toEqual(['opening', 'open']);
+    await store.close();
+    await backend.close();
+    expect(backend.log).toEqual(['opening', 'open', 'closing', 'closed']);
   });
 
   it('is not opened for a store whose options are refused', async () => {

@@ -157,16 +157,21 @@ describe('a second owner', () => {
     expect(await unhandled()).toEqual([]);
   });
 
-  it('at the same moment: one of them runs, the other fails', async () => {
+  it('at the same moment: the last one to take it over runs on, the other fails when it would move it', async () => {
     const backend = new ScriptedBackend();
     backend.before = (operation) => (operation === 'append' ? turns(1) : undefined);
-    const stores = [
+    const [first, second] = [
       await openStore(backend, { logger: new Reports() }),
       await openStore(backend, { logger: new Reports() }),
     ];
-    const registries = stores.map((store) => running(store, noting().definition));
+    const registries = [first, second].map((store) => running(store, noting().definition));
+    await until(async () => expect(await first.checkpoints.load(readerOf('p'))).toMatchObject({ epoch: 2 }));
+    await first.append('s', numbered(3));
     const states = (): string[] => registries.map((registry) => registry.status('p').state).sort();
     await until(() => expect(states()).toEqual(['failed', 'running']));
+    await until(async () =>
+      expect(await first.checkpoints.load(readerOf('p'))).toEqual({ position: 3, epoch: 2 }),
+    );
   });
 });
 
@@ -238,6 +243,20 @@ describe('a fault of the store', () => {
     await until(async () =>
       expect(await store.checkpoints.load(readerOf('p'))).toEqual({ position: 3, epoch: 1 }),
     );
+  });
+
+  it('while the checkpoint is written does not hide a new owner from the next try', async () => {
+    const { backend, clock, store } = await faulty();
+    const registry = running(store, noting().definition);
+    await turns();
+    failCheckpoints(backend, 1);
+    await store.append('s', numbered(2));
+    await turns();
+    const taken = await store.checkpoints.claim(readerOf('p'));
+    const theirs = await store.checkpoints.advance(readerOf('p'), taken, 1);
+    await clock.advance(Limits.readRetryDelayMs);
+    expect(registry.status('p').error).toBeInstanceOf(CheckpointFencedError);
+    expect(await store.checkpoints.load(readerOf('p'))).toEqual(theirs);
   });
 
   it('while the checkpoint is taken over is tried again', async () => {

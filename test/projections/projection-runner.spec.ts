@@ -203,6 +203,19 @@ describe('a handler that fails', () => {
     ]);
   });
 
+  it('does not keep those waiting who wait for what the filter left out before it', async () => {
+    const { store, clock } = await openQuietly();
+    await store.append('s', [{ type: 'other', data: 0 }, { type: 'other', data: 0 }, ...numbered(1)]);
+    const registry = running(
+      store,
+      projection('p', () => Promise.reject(new Error('broken'))),
+    );
+    await registry.waitFor('p', 2);
+    await tryThrough(clock);
+    expect(registry.status('p')).toMatchObject({ state: 'blocked', position: 2 });
+    expect((await store.checkpoints.load(readerOf('p'))).position).toBe(2);
+  });
+
   it('is one whose instance cannot be made, too', async () => {
     const { store, clock } = await openQuietly();
     const fault = new Error('no dependency');
@@ -294,6 +307,29 @@ describe('stop', () => {
     expect(await store.checkpoints.load(readerOf('p'))).toMatchObject({ position: 1 });
   });
 
+  it('during the last attempt leaves it stopped and not blocked, though the attempt fails', async () => {
+    const { store, clock, logger } = await openQuietly();
+    const [last, hold] = [gate(), gate()];
+    const registry = running(
+      store,
+      projection('p', async (_event, { attempt }) => {
+        if (attempt === Limits.handlerAttemptsMax) {
+          last.open();
+          await hold.opened;
+        }
+        throw new Error('broken');
+      }),
+    );
+    await store.append('s', numbered(1));
+    await tryThrough(clock);
+    await last.opened;
+    const stopping = registry.stop();
+    hold.open();
+    await stopping;
+    expect(registry.status('p')).toEqual({ name: 'p', version: 1, state: 'stopped', position: 0 });
+    expect(logger.errors).toEqual([]);
+  });
+
   it('before the start, and while it starts, leaves it stopped', async () => {
     const store = await openStore();
     await store.append('s', numbered(1));
@@ -305,6 +341,29 @@ describe('stop', () => {
     await turns();
     expect(early.status('p').state).toBe('stopped');
     expect(handle).not.toHaveBeenCalled();
+  });
+
+  it('is not waited for by anybody once the handler is abandoned, and its end changes nothing', async () => {
+    const store = await openStore();
+    const [started, hold, ended] = [gate(), gate(), gate()];
+    const registry = running(
+      store,
+      projection('p', async () => {
+        started.open();
+        await hold.opened;
+        ended.open();
+      }),
+    );
+    await store.append('s', numbered(2));
+    await started.opened;
+    const waiting = expect(registry.waitFor('p', 2)).rejects.toThrow(ProjectionStoppedError);
+    const stopping = registry.stop();
+    registry.abandon();
+    await waiting;
+    expect(registry.status('p')).toMatchObject({ state: 'stopped', position: 0 });
+    hold.open();
+    await Promise.all([ended.opened, stopping]);
+    expect(registry.status('p').state).toBe('stopped');
   });
 
   it('comes with the end of the store, whose deadline counts for handlers of projections too', async () => {

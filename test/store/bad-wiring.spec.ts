@@ -47,6 +47,11 @@ describe('readers and subscribers refuse', () => {
     ],
   ])('%s', (_, call, words) => refused(call, 'InvalidArgumentError', words));
 
+  it('a next that is no function', async () => {
+    const next = undefined as unknown as () => void;
+    await refused(() => kept.store.subscribe(next), 'InvalidArgumentError', /^next: a function/);
+  });
+
   it('a position beyond the head', async () => {
     await refused(
       () => drained(kept.store.readAll({ after: 9 })),
@@ -98,6 +103,16 @@ describe('records are refused', () => {
       words,
     ),
   );
+
+  it.each([null, undefined, 'text', { 0: 1, length: 1 }])('%s for the list of changes', async (changes) => {
+    const write = (): unknown => kept.store.records.write(changes as unknown as []);
+    await refused(write, 'InvalidArgumentError', /^changes: an array/);
+  });
+
+  it.each([null, undefined, 5])('%s for a snapshot', async (bad) => {
+    const save = (): unknown => kept.store.saveSnapshot('kept-1', bad as unknown as typeof snapshot);
+    await refused(save, 'InvalidArgumentError', /^snapshot: an object/);
+  });
 
   it('no changes, 10,001 changes, the same record twice', async () => {
     await refused(() => kept.store.records.write([]), 'InvalidArgumentError', /^changes: there are none/);
@@ -162,6 +177,28 @@ describe('wiring is refused', () => {
       /^options\.shutdownTimeoutMs: /,
     );
     expect(backend.isOpen).toBe(false);
+  });
+
+  it.each<unknown>([null, undefined, {}, InMemoryBackend])('%s for a backend', async (backend) => {
+    const open = (): unknown => EventStore.open(backend as InMemoryBackend);
+    await refused(open, 'InvalidArgumentError', /^backend: an EventStoreBackend/);
+  });
+
+  it('a source of ids that makes no UUIDs, or the same one again', async () => {
+    const backend = new InMemoryBackend();
+    const store = await EventStore.open(backend, { newEventId: () => 'e1' });
+    const append = (): unknown => store.append('s', [{ type: 'a', data: 1 }]);
+    await refused(append, 'InvalidArgumentError', /^newEventId: "e1" is not a UUID/);
+    const fixed = '0190b3a0-0000-7000-8000-00000000000a';
+    const repeating = await EventStore.open(backend, { newEventId: () => fixed });
+    const event = { type: 'a', data: 1 };
+    await expect(repeating.append('s', [event, event])).rejects.toMatchObject({
+      code: 'DuplicateEventError',
+    });
+    await repeating.append('s', [event]);
+    await expect(repeating.append('t', [event])).rejects.toMatchObject({ code: 'DuplicateEventError' });
+    expect(await repeating.head()).toBe(1);
+    await Promise.all([store.close(), repeating.close()]);
   });
 
   it('an event class that is undefined, as a loop of imports leaves it', async () => {

@@ -233,19 +233,32 @@ describe('checkpoints', () => {
     expect(await checkpoints.load('r')).toEqual({ position: 12, epoch: 2 });
   });
 
-  it('of many that claim at once exactly one owns it', async () => {
+  it('of many that claim at once each takes it over from the one before, and the last one owns it', async () => {
     const backend = new ScriptedBackend();
     const { checkpoints } = await openStore(backend);
-    for (let round = 1; round <= 3; round++) {
-      // Each reads before the first one writes.
-      backend.before = (operation) => (operation === 'append' ? turns(2) : undefined);
-      const claims = await Promise.allSettled(Array.from({ length: 10 }, () => checkpoints.claim('r')));
-      const owners = claims.flatMap((claim) => (claim.status === 'fulfilled' ? [claim.value] : []));
-      expect(owners).toEqual([{ position: round - 1, epoch: round }]);
-      for (const claim of claims)
-        if (claim.status === 'rejected') expect(claim.reason).toBeInstanceOf(CheckpointFencedError);
-      await checkpoints.advance('r', owners[0] as Checkpoint, round);
-    }
+    // Each reads before the first one writes.
+    backend.before = (operation) => (operation === 'append' ? turns(2) : undefined);
+    const claims = await Promise.all(Array.from({ length: 10 }, () => checkpoints.claim('r')));
+    claims.sort((a, b) => a.epoch - b.epoch);
+    expect(claims).toEqual(claims.map((_, i) => ({ position: 0, epoch: i + 1 })));
+    const owner = claims.pop() as Checkpoint;
+    for (const old of claims)
+      await expect(checkpoints.advance('r', old, 5)).rejects.toThrow(CheckpointFencedError);
+    expect(await checkpoints.advance('r', owner, 7)).toEqual({ position: 7, epoch: 10 });
+  });
+
+  it('of too many that claim at once some give up, and none of those owns it', async () => {
+    const backend = new ScriptedBackend();
+    const { checkpoints } = await openStore(backend);
+    backend.before = (operation) => (operation === 'append' ? turns(1) : undefined);
+    const count = Limits.checkpointClaimAttemptsMax + 4;
+    const claims = await Promise.allSettled(Array.from({ length: count }, () => checkpoints.claim('r')));
+    for (const claim of claims)
+      if (claim.status === 'rejected') expect(claim.reason).toBeInstanceOf(CheckpointFencedError);
+    const owners = claims.filter(({ status }) => status === 'fulfilled');
+    expect(owners.length).toBeGreaterThanOrEqual(Limits.checkpointClaimAttemptsMax);
+    expect(owners.length).toBeLessThan(count);
+    expect(await checkpoints.load('r')).toEqual({ position: 0, epoch: owners.length });
   });
 
   it('pass other faults of the store on', async () => {

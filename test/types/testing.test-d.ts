@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { EventStore, InMemoryBackend } from '@allframe/nestjs';
 import {
   eventStoreContract,
+  eventStoreDifferential,
   FakeClock,
   given,
   type GivenAggregate,
@@ -65,6 +66,9 @@ const subject = {
   open: () => new InMemoryBackend(),
   capabilities: { durable: true, transactional: false, duplicateWindow: 1 },
 };
+eventStoreDifferential({ describe, it }, subject, { ...subject, name: 'other' });
+// @ts-expect-error one backend has nothing to be compared with
+eventStoreDifferential({ describe, it }, subject);
 // @ts-expect-error a runner declares groups as well
 eventStoreContract({ it }, subject);
 // @ts-expect-error a place is the name of one

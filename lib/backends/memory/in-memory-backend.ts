@@ -191,9 +191,8 @@ export class InMemoryBackend extends EventStoreBackend {
     const first = this.#ids.find((events[0] as { id: string }).id);
     if (first === undefined || first.streamId !== streamId) return undefined;
     const fromVersion = first.version;
-    if (expectedVersion === 'noStream' || typeof expectedVersion === 'number') {
-      if (fromVersion !== (expectedPlace(expectedVersion) as number) + 1) return undefined;
-    }
+    const place = expectedPlace(expectedVersion);
+    if (place !== undefined && fromVersion !== place + 1) return undefined;
     if (!events.every((event, i) => stream[fromVersion - 1 + i]?.id === event.id)) return undefined;
     const last = stream[fromVersion + events.length - 2] as StoredEvent;
     return { streamId, fromVersion, version: last.version, position: last.position, idempotent: true };

@@ -147,7 +147,6 @@ export const stream: ContractTopic = {
         numbersOf(await all(store.readAll({ categories })));
       assert.deepEqual(await read('order'), [0, 1, 2]);
       assert.deepEqual(await read('orders', 'Order'), [3, 5]);
-      assert.deepEqual(await read(''), [4]);
       assert.deepEqual(await read('user-order'), []);
     }),
   ],

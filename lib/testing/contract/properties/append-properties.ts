@@ -16,7 +16,7 @@ import {
   plannedIds,
   repeatOf,
 } from './calls.js';
-import type { Arbitrary, FastCheck } from './fast-check.js';
+import type { Arbitrary, PropertyLibrary } from './property-library.js';
 import { FollowedStore } from './followed-store.js';
 import {
   type AppendStep,
@@ -63,7 +63,7 @@ async function oneAfterTheOther(trial: Trial, plan: readonly PlanStep[]): Promis
 type Round = readonly (AppendStep | RepeatStep)[];
 
 /** Rounds of appends that all begin at once. */
-function rounds(fc: FastCheck): Arbitrary<readonly Round[]> {
+function rounds(fc: PropertyLibrary): Arbitrary<readonly Round[]> {
   const step = fc.oneof<AppendStep | RepeatStep>(
     { weight: 6, arbitrary: appendSteps(fc) },
     { weight: 1, arbitrary: repeatSteps(fc) },
@@ -158,7 +158,7 @@ interface Closing {
   readonly closeAfter: number;
 }
 
-function closings(fc: FastCheck): Arbitrary<readonly Closing[]> {
+function closings(fc: PropertyLibrary): Arbitrary<readonly Closing[]> {
   const append = fc.record({ stream: fc.integer({ min: 0, max: 2 }), turns: fc.integer({ min: 0, max: 2 }) });
   const closing = fc.record<Closing>({
     appends: fc.array(append, { minLength: 1, maxLength: 8 }),

@@ -4,14 +4,14 @@ import { compareNames } from '../../../core/text.js';
 import type { ContractTopic } from '../contract-line.js';
 import { all } from '../sample-events.js';
 import type { Trial } from '../trial.js';
-import type { Arbitrary, FastCheck } from './fast-check.js';
+import type { Arbitrary, PropertyLibrary } from './property-library.js';
 import { propertyLine } from './property.js';
 
 /**
  * Texts of any code points, halves of pairs among them. fast-check's own unit for this, `binary`, takes seconds to
  * make ready.
  */
-function texts(fc: FastCheck, maxLength: number): Arbitrary<string> {
+function texts(fc: PropertyLibrary, maxLength: number): Arbitrary<string> {
   const point = fc.oneof<number>(
     { weight: 4, arbitrary: fc.integer({ min: 0, max: 0x7f }) },
     { weight: 2, arbitrary: fc.integer({ min: 0x80, max: 0xd7ff }) },
@@ -23,7 +23,7 @@ function texts(fc: FastCheck, maxLength: number): Arbitrary<string> {
 }
 
 /** Any JSON values; their strings and keys hold every code point. */
-function jsonValues(fc: FastCheck): Arbitrary<readonly unknown[]> {
+function jsonValues(fc: PropertyLibrary): Arbitrary<readonly unknown[]> {
   const text = texts(fc, 6);
   const key = fc.oneof<string>(
     { weight: 5, arbitrary: text },
@@ -56,7 +56,7 @@ async function comesBackEqual(trial: Trial, values: readonly unknown[]): Promise
 }
 
 /** Any well-formed names without NUL. */
-function names(fc: FastCheck): Arbitrary<readonly string[]> {
+function names(fc: PropertyLibrary): Arbitrary<readonly string[]> {
   const name = texts(fc, 12).map((text) => text.toWellFormed().replaceAll('\0', '0') || 'empty');
   return fc.array(name, { minLength: 1, maxLength: 12 }).map((found) => [...new Set(found)]);
 }

@@ -5,7 +5,7 @@
  * third commit again"), so it stays sensible when steps before it are taken away to find a smaller failing plan.
  */
 import type { ReadDirection } from '../../../core/read-page.js';
-import type { Arbitrary, FastCheck } from './fast-check.js';
+import type { Arbitrary, PropertyLibrary } from './property-library.js';
 
 export const STREAMS = ['order-1', 'order-2', 'user-1', 'alone'] as const;
 export const TYPES = ['opened', 'changed', 'closed'] as const;
@@ -77,18 +77,18 @@ export type PlanStep =
   | { readonly do: 'reopen' };
 
 /** A value in two cases out of three. */
-function maybe<T>(fc: FastCheck, value: Arbitrary<T>): Arbitrary<T | null> {
+function maybe<T>(fc: PropertyLibrary, value: Arbitrary<T>): Arbitrary<T | null> {
   return fc.oneof<T | null>({ weight: 1, arbitrary: fc.constantFrom(null) }, { weight: 2, arbitrary: value });
 }
 
 /** A value in one case out of three. */
-function rarely<T>(fc: FastCheck, value: Arbitrary<T>): Arbitrary<T | null> {
+function rarely<T>(fc: PropertyLibrary, value: Arbitrary<T>): Arbitrary<T | null> {
   return fc.oneof<T | null>({ weight: 2, arbitrary: fc.constantFrom(null) }, { weight: 1, arbitrary: value });
 }
 
-const upTo = (fc: FastCheck, max: number): Arbitrary<number> => fc.integer({ min: 0, max });
+const upTo = (fc: PropertyLibrary, max: number): Arbitrary<number> => fc.integer({ min: 0, max });
 
-function plannedRecords(fc: FastCheck, maxLength: number): Arbitrary<PlannedRecord[]> {
+function plannedRecords(fc: PropertyLibrary, maxLength: number): Arbitrary<PlannedRecord[]> {
   const record = fc.record<PlannedRecord>({
     key: upTo(fc, KEYS.length - 1),
     value: maybe(fc, upTo(fc, 9)),
@@ -97,7 +97,7 @@ function plannedRecords(fc: FastCheck, maxLength: number): Arbitrary<PlannedReco
   return fc.array(record, { maxLength });
 }
 
-export function appendSteps(fc: FastCheck): Arbitrary<AppendStep> {
+export function appendSteps(fc: PropertyLibrary): Arbitrary<AppendStep> {
   const expect = fc.oneof<PlannedExpectation>(
     { weight: 2, arbitrary: fc.constantFrom('any') },
     { weight: 1, arbitrary: fc.constantFrom('noStream', 'streamExists') },
@@ -117,7 +117,7 @@ export function appendSteps(fc: FastCheck): Arbitrary<AppendStep> {
   });
 }
 
-export function repeatSteps(fc: FastCheck): Arbitrary<RepeatStep> {
+export function repeatSteps(fc: PropertyLibrary): Arbitrary<RepeatStep> {
   return fc.record<RepeatStep>({
     do: fc.constantFrom('repeat'),
     commit: upTo(fc, 5),
@@ -131,7 +131,7 @@ export function repeatSteps(fc: FastCheck): Arbitrary<RepeatStep> {
 }
 
 /** Reads of streams and of the log. */
-function readSteps(fc: FastCheck): Arbitrary<PlanStep> {
+function readSteps(fc: PropertyLibrary): Arbitrary<PlanStep> {
   const direction = fc.constantFrom<ReadDirection>('forward', 'backward');
   const limit = rarely(fc, fc.integer({ min: 1, max: 6 }));
   const some = (count: number): Arbitrary<number[] | null> =>
@@ -157,7 +157,7 @@ function readSteps(fc: FastCheck): Arbitrary<PlanStep> {
 }
 
 /** Plans of everything, one step after the other; at the end, when there is something to read, reads. */
-export function plans(fc: FastCheck): Arbitrary<readonly PlanStep[]> {
+export function plans(fc: PropertyLibrary): Arbitrary<readonly PlanStep[]> {
   const step = fc.oneof<PlanStep>(
     { weight: 8, arbitrary: appendSteps(fc) },
     { weight: 3, arbitrary: repeatSteps(fc) },

@@ -4,11 +4,16 @@ import { inspect } from 'node:util';
 import { type ContractLine, lineFor, type Need } from '../contract-line.js';
 import { type ContractSubject, DEFAULT_RUNS, DEFAULT_TIMEOUT_MS } from '../contract-subject.js';
 import type { Trial } from '../trial.js';
-import { type Arbitrary, type FastCheck, hasFastCheck, loadFastCheck } from './fast-check.js';
+import {
+  type Arbitrary,
+  type PropertyLibrary,
+  hasPropertyLibrary,
+  loadPropertyLibrary,
+} from './property-library.js';
 
 /** The line needs fast-check, an optional peer. */
 const fastCheck: Need = () =>
-  hasFastCheck() ? undefined : `fast-check is not installed where the tests run (${process.cwd()})`;
+  hasPropertyLibrary() ? undefined : `fast-check is not installed where the tests run (${process.cwd()})`;
 
 /** Of the time that a line has, the part in which further plans are begun; the rest is for the last of them. */
 const TIME_FOR_PLANS = 0.6;
@@ -20,12 +25,12 @@ const TIME_FOR_PLANS = 0.6;
  */
 export function propertyLine<P>(
   name: string,
-  plans: (fc: FastCheck) => Arbitrary<P>,
+  plans: (fc: PropertyLibrary) => Arbitrary<P>,
   holds: (trial: Trial, plan: P) => Promise<void>,
   needs: readonly Need[] = [],
 ): ContractLine {
   return lineFor([...needs, fastCheck], name, async (trial) => {
-    const fc = await loadFastCheck();
+    const fc = await loadPropertyLibrary();
     const property = fc.asyncProperty(plans(fc), (plan) => trial.atNewPlace((own) => holds(own, plan)));
     const { subject } = trial;
     const details = await fc.check(property, {

@@ -10,7 +10,7 @@ import { Beside, someTurns } from '../patience.js';
 import { outcomeOf } from '../refusals.js';
 import { note, notes, plain } from '../sample-events.js';
 import type { Trial } from '../trial.js';
-import type { Arbitrary, FastCheck } from './fast-check.js';
+import type { Arbitrary, PropertyLibrary } from './property-library.js';
 import { CATEGORIES, STREAMS, TYPES } from './plan.js';
 import { propertyLine } from './property.js';
 
@@ -45,7 +45,7 @@ type Step =
   | { readonly do: 'unsubscribe'; readonly which: number }
   | { readonly do: 'turns'; readonly count: number };
 
-function weavings(fc: FastCheck): Arbitrary<readonly Step[]> {
+function weavings(fc: PropertyLibrary): Arbitrary<readonly Step[]> {
   const upTo = (max: number): Arbitrary<number> => fc.integer({ min: 0, max });
   const maybe = <T>(value: Arbitrary<T>): Arbitrary<T | null> =>
     fc.oneof<T | null>({ weight: 3, arbitrary: fc.constantFrom(null) }, { weight: 1, arbitrary: value });
@@ -226,7 +226,7 @@ interface Lives {
   readonly lives: readonly number[];
 }
 
-function lives(fc: FastCheck): Arbitrary<Lives> {
+function lives(fc: PropertyLibrary): Arbitrary<Lives> {
   const append = fc.record({
     stream: fc.integer({ min: 0, max: 2 }),
     count: fc.integer({ min: 1, max: 5 }),

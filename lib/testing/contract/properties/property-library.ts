@@ -1,6 +1,6 @@
 /**
- * The part of fast-check that the kit uses, described by its shape: fast-check is an optional peer, and whoever has
- * not installed it must still be able to load, and to compile against, this package.
+ * The part of the optional peer for properties that the kit uses, described by its shape: whoever has not installed
+ * it must still be able to load, and to compile against, this package.
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ export interface Arbitrary<T> {
   map<U>(make: (value: T) => U): Arbitrary<U>;
 }
 
-export interface FastCheck {
+export interface PropertyLibrary {
   boolean(): Arbitrary<boolean>;
   constantFrom<const T>(...values: readonly T[]): Arbitrary<T>;
   integer(range: { min: number; max: number }): Arbitrary<number>;
@@ -49,8 +49,8 @@ interface CheckDetails {
   readonly errorInstance: unknown;
 }
 
-/** Whether fast-check is installed where the tests run. Tests are declared before anything can be awaited. */
-export function hasFastCheck(): boolean {
+/** Whether it is installed where the tests run. Tests are declared before anything can be awaited. */
+export function hasPropertyLibrary(): boolean {
   try {
     createRequire(join(process.cwd(), 'package.json')).resolve('fast-check');
     return true;
@@ -59,6 +59,6 @@ export function hasFastCheck(): boolean {
   }
 }
 
-export async function loadFastCheck(): Promise<FastCheck> {
+export async function loadPropertyLibrary(): Promise<PropertyLibrary> {
   return import('fast-check');
 }
