@@ -12,6 +12,8 @@ export default defineConfig({
     ],
   },
   test: {
+    // Only there to end a test that hangs: a busy machine must not fail one that works.
+    testTimeout: 30_000,
     include: ['test/**/*.spec.ts', 'sample/**/*.spec.ts'],
     // These build, pack and install: `npm run check:package`.
     exclude: [...configDefaults.exclude, 'test/package/**'],
