@@ -5,7 +5,7 @@ import type { EventStore } from '../store/event-store.js';
 import { AggregateNotFoundError } from './aggregate-not-found.error.js';
 import type { AggregateRoot, AggregateType } from './aggregate-root.js';
 import { aggregateDescriptionOf } from './aggregate.decorator.js';
-import { type SnapshotOptions, StateStream, type UpdateOptions } from './state-stream.js';
+import { type SnapshotOptions, StateStream, streamIdOf, type UpdateOptions } from './state-stream.js';
 
 /** @publicApi */
 export interface RepositoryOptions {
@@ -61,9 +61,7 @@ export class AggregateRepository<A extends AggregateRoot> {
 
   /** The stream of an aggregate. @throws InvalidArgumentError for an empty id */
   streamIdOf(id: string): string {
-    if (typeof id !== 'string' || id === '')
-      throw new InvalidArgumentError('id', `an id of a ${this.#name} is a non-empty string`);
-    return `${this.#name}-${id}`;
+    return streamIdOf(this.#name, id);
   }
 
   /** The aggregate as it stands. @throws AggregateNotFoundError if it has no events */

@@ -1,12 +1,11 @@
 import type { AppendResult } from '../core/commit.js';
-import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { eventDescriptionOf, type Type } from '../store/domain-event.decorator.js';
 import type { EventStore } from '../store/event-store.js';
 import { AggregateNotFoundError } from './aggregate-not-found.error.js';
 import { checkCategory } from './aggregate.decorator.js';
 import { type Decider, decidedEvents } from './decider.js';
 import type { RepositoryOptions } from './aggregate-repository.js';
-import { StateStream, type UpdateOptions } from './state-stream.js';
+import { StateStream, streamIdOf, type UpdateOptions } from './state-stream.js';
 
 /**
  * A decider and what its streams are called.
@@ -63,7 +62,7 @@ export class DeciderRepository<State, Command, Event extends object> {
 
   /** The state as it stands, and its version. @throws AggregateNotFoundError if it has no events */
   async load(id: string): Promise<{ readonly state: State; readonly version: number }> {
-    const { state, version } = await this.#stream.load(this.#streamIdOf(id));
+    const { state, version } = await this.#stream.load(streamIdOf(this.#name, id));
     if (version === 0) throw new AggregateNotFoundError(this.#name, id);
     return { state, version };
   }
@@ -75,17 +74,11 @@ export class DeciderRepository<State, Command, Event extends object> {
    */
   async decide(id: string, command: Command, options?: UpdateOptions): Promise<AppendResult | null> {
     return this.#stream.update(
-      this.#streamIdOf(id),
+      streamIdOf(this.#name, id),
       async ({ state }) => decidedEvents(this.#decider.decide(command, state)),
       ({ state }, events) =>
         (events as readonly Event[]).reduce((next, event) => this.#decider.evolve(next, event), state),
       options,
     );
-  }
-
-  #streamIdOf(id: string): string {
-    if (typeof id !== 'string' || id === '')
-      throw new InvalidArgumentError('id', `an id of a ${this.#name} is a non-empty string`);
-    return `${this.#name}-${id}`;
   }
 }

@@ -2,6 +2,7 @@
 import { backOffMs, pause } from '../core/clock.js';
 import type { AppendResult } from '../core/commit.js';
 import { WrongExpectedVersionError } from '../core/errors/append.errors.js';
+import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { Limits } from '../core/limits.js';
 import type { EventMetadata, RecordedEvent } from '../core/recorded-event.js';
 import type { Snapshot } from '../core/snapshot.js';
@@ -21,9 +22,13 @@ export interface StateModel<State> {
 }
 
 /** State, and where in its stream it stands. */
-export interface LoadedState<State> {
+interface StateAt<State> {
   readonly state: State;
   readonly version: number;
+}
+
+/** State as it was loaded. */
+export interface LoadedState<State> extends StateAt<State> {
   /** The version of the snapshot it was built on, 0 for none. */
   readonly snapshotVersion: number;
 }
@@ -59,11 +64,12 @@ export class StateStream<State> {
   async load(streamId: string): Promise<LoadedState<State>> {
     const restored = await this.#restore(streamId);
     if (restored !== undefined) {
-      const loaded = await this.#evolve(streamId, restored.state, restored.version, true);
-      if (loaded !== undefined) return { ...loaded, snapshotVersion: restored.version };
+      const loaded = await this.#evolve(streamId, restored);
+      // Short of its own version: the snapshot is ahead of the stream, and its state is of no use.
+      if (loaded.version >= restored.version) return { ...loaded, snapshotVersion: restored.version };
     }
-    const loaded = await this.#evolve(streamId, this.model.fresh(), 0, false);
-    return { ...(loaded as { state: State; version: number }), snapshotVersion: 0 };
+    const loaded = await this.#evolve(streamId, { state: this.model.fresh(), version: 0 });
+    return { ...loaded, snapshotVersion: 0 };
   }
 
   /**
@@ -134,7 +140,7 @@ export class StateStream<State> {
   }
 
   /** The state of the latest snapshot; `undefined` where there is none that can be used. */
-  async #restore(streamId: string): Promise<{ state: State; version: number } | undefined> {
+  async #restore(streamId: string): Promise<StateAt<State> | undefined> {
     const snapshot = this.snapshots === false ? null : await this.store.getLatestSnapshot(streamId);
     if (snapshot === null || snapshot.revision !== this.model.snapshotRevision) return undefined;
     try {
@@ -148,22 +154,23 @@ export class StateStream<State> {
     }
   }
 
-  /** The state after the events that follow `version`; `undefined` if a snapshot stands ahead of the stream. */
-  async #evolve(
-    streamId: string,
-    start: State,
-    version: number,
-    isSnapshot: boolean,
-  ): Promise<{ state: State; version: number } | undefined> {
-    let state = start;
-    let reached = isSnapshot ? -1 : version;
-    // A snapshot's own event is read with those after it: where it is missing, the snapshot is ahead of the stream.
-    for await (const event of this.store.readStream(streamId, {
-      fromVersion: isSnapshot ? version : version + 1,
-    })) {
-      if (event.version > version) state = this.model.evolve(state, event);
-      reached = event.version;
+  /** The state after the events that follow `start`, and the version that the stream has, 0 for nothing read. */
+  async #evolve(streamId: string, start: StateAt<State>): Promise<StateAt<State>> {
+    let { state } = start;
+    let version = 0;
+    // The event that `start` stands at is read with those after it, since only that shows that the stream has it.
+    for await (const event of this.store.readStream(streamId, { fromVersion: Math.max(start.version, 1) })) {
+      if (event.version > start.version) state = this.model.evolve(state, event);
+      version = event.version;
     }
-    return reached === -1 ? undefined : { state, version: reached };
+    return { state, version };
   }
+}
+
+/** The stream of an aggregate or decider. @throws InvalidArgumentError for an empty id */
+export function streamIdOf(name: string, id: string): string {
+  if (typeof id !== 'string' || id === '') {
+    throw new InvalidArgumentError('id', `an id of a ${name} is a non-empty string`);
+  }
+  return `${name}-${id}`;
 }

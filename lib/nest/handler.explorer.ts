@@ -3,7 +3,7 @@ import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core';
 import type { RecordedEvent } from '../core/recorded-event.js';
 import { projectionDescriptionOf } from '../projections/projection.decorator.js';
 import { ProjectionRegistry } from '../projections/projection.registry.js';
-import { callHandlers } from '../store/call-handlers.js';
+import { callHandler } from '../store/call-handler.js';
 import { assertTypesKnown, type EventHandlerMap, eventHandlerMapOf } from '../store/event-handler-map.js';
 import type { EventStore } from '../store/event-store.js';
 import { findHandlerClasses, type HandlerClass, isShared } from './provider-classes.js';
@@ -102,9 +102,11 @@ export class HandlerExplorer implements OnModuleInit, OnApplicationBootstrap {
         const instance = await instanceFor(event);
         for (const method of methodsFor(event)) {
           // Each for itself: nobody tries again, so one that fails must not keep the event from the others.
-          await callHandlers(instance, [method], event).catch((error: unknown) =>
-            report(error, event, [method]),
-          );
+          try {
+            await callHandler(instance, method, event);
+          } catch (error) {
+            report(error, event, [method]);
+          }
         }
       },
       {

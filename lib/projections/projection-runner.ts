@@ -2,7 +2,7 @@ import { backOffMs, pause } from '../core/clock.js';
 import { StoreClosedError } from '../core/errors/store.errors.js';
 import { Limits } from '../core/limits.js';
 import type { RecordedEvent } from '../core/recorded-event.js';
-import { callHandlers } from '../store/call-handlers.js';
+import { callHandler } from '../store/call-handler.js';
 import { type Checkpoint, CheckpointFencedError } from '../store/checkpoint-store.js';
 import type { ConsumedPage, EventConsumer } from '../store/event-consumer.js';
 import { handleAsCause, isRunningFor } from '../store/event-context.js';
@@ -156,9 +156,11 @@ export class ProjectionRunner {
     for (let attempt = 1; !signal.aborted; attempt++) {
       const context: ProjectionContext = { projection: name, attempt, signal };
       try {
-        await handleAsCause(attempt === 1 ? event : afresh(event), consumer, async (given) =>
-          callHandlers(await instanceFor(given), methods.get(given.type) ?? [], given, context),
-        );
+        await handleAsCause(attempt === 1 ? event : afresh(event), consumer, async (given) => {
+          const instance = await instanceFor(given);
+          for (const method of methods.get(given.type) ?? [])
+            await callHandler(instance, method, given, context);
+        });
         return true;
       } catch (error) {
         if (signal.aborted) break;

@@ -6,7 +6,7 @@ import {
   UndecoratedEventError,
   UnknownEventTypeError,
 } from '@allframe/nestjs';
-import { callHandlers } from '../../lib/store/call-handlers.js';
+import { callHandler } from '../../lib/store/call-handler.js';
 import type { Type } from '../../lib/store/domain-event.decorator.js';
 import { assertTypesKnown, eventHandlerMapOf } from '../../lib/store/event-handler-map.js';
 import { AccountClosed, AccountOpened, MoneyDeposited } from './bank.js';
@@ -83,19 +83,16 @@ describe('@EventHandler', () => {
     const instance = new Overriding();
     const event = { data: {} } as RecordedEvent;
     for (const methods of eventHandlerMapOf(Overriding).methods.values())
-      await callHandlers(instance, methods, event);
+      for (const method of methods) await callHandler(instance, method, event);
     expect(instance.calls).toEqual(['overridden', 'marked again', 'closed']);
   });
 
   it('calls several methods one after the other, with the data, the event and the context', async () => {
     const instance = new Several();
     const event = { data: { amount: 1 } } as RecordedEvent;
-    await callHandlers(
-      instance,
-      eventHandlerMapOf(Several).methods.get('money.deposited') ?? [],
-      event,
-      'context',
-    );
+    for (const method of eventHandlerMapOf(Several).methods.get('money.deposited') ?? []) {
+      await callHandler(instance, method, event, 'context');
+    }
     expect(instance.calls).toEqual([
       ['first', event.data, event, 'context'],
       ['second', event.data, event, 'context'],
