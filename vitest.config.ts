@@ -7,6 +7,7 @@ export default defineConfig({
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   resolve: {
     alias: [
+      { find: /^@allframe\/nestjs\/allsource$/, replacement: at('lib/backends/allsource/index.ts') },
       { find: /^@allframe\/nestjs\/testing$/, replacement: at('lib/testing/index.ts') },
       { find: /^@allframe\/nestjs$/, replacement: at('lib/index.ts') },
     ],

@@ -19,6 +19,8 @@ const manifest = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as Man
 const doors = Object.values(manifest.exports).flatMap((door) =>
   typeof door === 'string' ? [] : [door.default.replace('./dist/', 'lib/').replace(/\.js$/, '.ts')],
 );
+/** What is started as a thread of its own is reached by its path, and by no import. */
+const threads = [...readSources(root, ['lib'], []).keys()].filter((path) => path.endsWith('.worker.ts'));
 const optionalPeers = Object.entries(manifest.peerDependenciesMeta ?? {}).flatMap(([name, { optional }]) =>
   optional === true ? [name] : [],
 );
@@ -27,7 +29,7 @@ const { LINES_MAX, ...aboutCode } = codeRules;
 const { everyFileIsUsed, optionalPeersLoadLate, ...aboutImports } = importRules;
 const rules: readonly Rule[] = [
   ...Object.values(aboutImports),
-  everyFileIsUsed(doors),
+  everyFileIsUsed([...doors, ...threads]),
   optionalPeersLoadLate(optionalPeers),
   ...Object.values(aboutCode),
 ];

@@ -53,4 +53,12 @@ export const Limits = {
   projectionWaitersMax: 10_000,
   /** How long `close` waits for running handlers unless told, in milliseconds. */
   shutdownTimeoutMs: 10_000,
+  /** What AllSource makes durable with one write and one sync, in bytes; a single commit may be larger. */
+  groupBytesMax: 32 * 1024 * 1024,
+  /** Appends that may wait while as much as a group holds is on its way to the disk. */
+  appendsWaitingMax: 100_000,
+  /** Among how many of the newest events AllSource knows an id wherever it stands, at least. */
+  duplicateWindowEvents: 100_000,
+  /** Events in one sealed segment of AllSource: what is not merged any further. */
+  segmentEventsMax: 1_000_000,
 } as const;

@@ -1,0 +1,259 @@
+import { performance } from 'node:perf_hooks';
+import type { BackendStats } from '../../core/backend-stats.js';
+import type { AppendResult, Commit, KeyedRecord } from '../../core/commit.js';
+import { StoreClosedError } from '../../core/errors/store.errors.js';
+import { EventStoreBackend } from '../../core/event-store-backend.js';
+import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
+import {
+  type AllSourceOptions,
+  type AllSourceSettings,
+  MEMORY_PATH,
+  settingsOf,
+} from './allsource-options.js';
+import { AllSourceStore } from './allsource-store.js';
+import { type BackupReport, backUp } from './care/back-up.js';
+import { type RepairReport, repairStore } from './care/repair.js';
+import { type VerificationReport, verifyStore } from './care/verify.js';
+import type { Release } from './files/directory-lock.js';
+import { MemoryFileSystem } from './files/memory-file-system.js';
+import { ensureDirectory, StoreDirectory } from './files/store-directory.js';
+import { ProcessRunner } from './jobs/process-runner.js';
+import { type OpeningReport, openStore } from './opening/open-store.js';
+import type { StoreFiles } from './opening/store-files.js';
+import { type StorageHost, thisMachine } from './storage-host.js';
+import { statisticsOf } from './statistics.js';
+
+/**
+ * Events in a directory of this machine: a write-ahead log that is synced before anything is acknowledged, and Parquet
+ * files that any tool can query. One process at a time has it open. `docs/allsource.md` tells what is on disk, what each
+ * mode may lose, and how to back up and restore.
+ *
+ * Positions have no gaps in the default mode, and ids are recognised wherever they stand among the newest 100,000 events
+ * at least.
+ * @example
+ * ```ts
+ * AllFrameModule.forRoot(AllSourceBackend.production('./data'))
+ * ```
+ * @publicApi
+ */
+export class AllSourceBackend extends EventStoreBackend {
+  readonly backendType = 'allsource';
+
+  readonly #settings: AllSourceSettings;
+  readonly #host: StorageHost;
+  readonly #files: StoreFiles;
+  #store: AllSourceStore | undefined;
+  #locks: Release[] = [];
+  #openedAt = 0;
+
+  /**
+   * Without options everything is in memory, and lives as long as this object.
+   * @param options see `withConfig`
+   * @param host for tests of failing disks
+   * @throws InvalidArgumentError
+   */
+  constructor(options: AllSourceOptions = {}, host: StorageHost = thisMachine()) {
+    super();
+    this.#settings = settingsOf(options);
+    this.#host = host;
+    this.#files = filesOf(this.#settings, host);
+  }
+
+  /**
+   * A backend with everything said: `withConfig({ enablePersistence: true, enableWal: true, persistencePath: './data' })`.
+   * @throws InvalidArgumentError
+   */
+  static withConfig(options: AllSourceOptions): AllSourceBackend {
+    return new AllSourceBackend(options);
+  }
+
+  /**
+   * A durable backend: a commit is acknowledged when it is on the disk.
+   * @param dataPath the directory of the store; it is created
+   * @throws InvalidArgumentError
+   */
+  static production(dataPath: string): AllSourceBackend {
+    return new AllSourceBackend({ enablePersistence: true, enableWal: true, persistencePath: dataPath });
+  }
+
+  /**
+   * Makes a damaged store open again: keeps everything before the first damage, and the files as they were in
+   * `repair-<time>` beside them. The store must not be open.
+   * @throws StoreLockedError, StorageUnavailableError
+   */
+  static async repair(
+    dataPath: string,
+    options: Omit<AllSourceOptions, 'persistencePath'> = {},
+  ): Promise<RepairReport> {
+    const backend = new AllSourceBackend({ ...options, persistencePath: dataPath });
+    await backend.#lock();
+    try {
+      return await repairStore(backend.#files, backend.#settings, backend.#host.now());
+    } finally {
+      await backend.#unlock();
+    }
+  }
+
+  /** What the last opening found, and how long its steps took; `undefined` before the first. */
+  get opening(): OpeningReport | undefined {
+    return this.#store?.opened.report;
+  }
+
+  async append(commit: Commit): Promise<readonly AppendResult[]> {
+    return this.#opened('append').append(commit);
+  }
+
+  async readStream(query: StreamQuery): Promise<EventPage> {
+    return this.#opened('readStream').readStream(query);
+  }
+
+  async readAll(query: LogQuery): Promise<EventPage> {
+    return this.#opened('readAll').readAll(query);
+  }
+
+  async head(): Promise<number> {
+    return this.#opened('head').head;
+  }
+
+  async readRecord(collection: string, key: string): Promise<string | null> {
+    return this.#opened('readRecord').readRecord(collection, key);
+  }
+
+  async readRecords(
+    collection: string,
+    query: { readonly prefix: string; readonly after: string; readonly limit: number },
+  ): Promise<readonly KeyedRecord[]> {
+    return this.#opened('readRecords').readRecords(collection, query);
+  }
+
+  /**
+   * Seals everything acknowledged so far into Parquet. It was durable before, except without a log, where this is what
+   * makes it durable.
+   * @throws DiskFullError, StorageUnavailableError; what could not be sealed stays in the log
+   */
+  async flush(): Promise<void> {
+    await this.#opened('flush').flush();
+  }
+
+  /** Seals everything, and merges segments until none are left to be merged. */
+  async compact(): Promise<void> {
+    const store = this.#opened('compact');
+    await store.flush();
+    await store.sealing.mergeAll();
+  }
+
+  /** The Parquet files that hold exactly the sealed events, each once: for tools that query them. */
+  sealedFiles(): readonly string[] {
+    return this.#opened('sealedFiles').opened.sealed.segments.map(({ paths }) => paths.events);
+  }
+
+  /**
+   * Reads the whole store and checks it: frames and their chain, positions, versions, sealed files against the
+   * manifest. Appends go on meanwhile.
+   */
+  async verify(): Promise<VerificationReport> {
+    const store = this.#opened('verify');
+    return store.sealing.holding(() => verifyStore(store));
+  }
+
+  /**
+   * Copies the store as it is at this moment into an empty or new directory; appends go on meanwhile. The copy is a
+   * store like any other.
+   * @throws StorageUnavailableError
+   */
+  async backup(targetDirectory: string): Promise<BackupReport> {
+    const store = this.#opened('backup');
+    const target = settingsOf({ persistencePath: targetDirectory }).path ?? targetDirectory;
+    return store.sealing.holding(() => backUp(store, target, this.#host.files));
+  }
+
+  async stats(): Promise<BackendStats> {
+    const store = this.#opened('stats');
+    const { events, streams, snapshots } = store.totals;
+    return {
+      totalEvents: events,
+      totalAggregates: streams,
+      totalSnapshots: snapshots,
+      backendSpecific: {
+        backendType: this.backendType,
+        uptime: ((performance.now() - this.#openedAt) / 1000).toFixed(3),
+        ...statisticsOf(store, this.#settings),
+      },
+    };
+  }
+
+  protected async onOpen(): Promise<void> {
+    await this.#lock();
+    try {
+      const opened = openStore(
+        this.#files,
+        this.#settings,
+        () => this.#host.newStoreId(),
+        () => this.#host.now(),
+      );
+      const { newWorkerRunner } = this.#host;
+      const runner =
+        newWorkerRunner === undefined || this.#settings.sealIn === 'process'
+          ? new ProcessRunner(this.#files.sealed)
+          : newWorkerRunner();
+      this.#store = new AllSourceStore(this.#files, this.#settings, opened, runner, () =>
+        this.wakeWatchers(),
+      );
+    } catch (error) {
+      await this.#unlock();
+      throw error;
+    }
+    this.#openedAt = performance.now();
+  }
+
+  protected async onClose(): Promise<void> {
+    try {
+      await this.#store?.close();
+    } finally {
+      this.#store = undefined;
+      await this.#unlock();
+    }
+  }
+
+  async #lock(): Promise<void> {
+    const { path, logPath } = this.#settings;
+    if (path === undefined) return;
+    const { directory, logIsKept } = this.#files;
+    const apart = logIsKept && !directory.log.startsWith(directory.path);
+    try {
+      for (const place of apart ? [path, logPath] : [path]) {
+        ensureDirectory(this.#host.files, place);
+        this.#locks.push(await this.#host.lock(place));
+      }
+    } catch (error) {
+      await this.#unlock();
+      throw error;
+    }
+  }
+
+  async #unlock(): Promise<void> {
+    const locks = this.#locks;
+    this.#locks = [];
+    for (const release of locks.toReversed()) await release();
+  }
+
+  #opened(operation: string): AllSourceStore {
+    if (this.#store === undefined) throw new StoreClosedError(operation);
+    return this.#store;
+  }
+}
+
+function filesOf({ path, logPath, durability }: AllSourceSettings, { files }: StorageHost): StoreFiles {
+  if (path === undefined) {
+    const memory = new MemoryFileSystem();
+    return {
+      sealed: memory,
+      log: memory,
+      directory: new StoreDirectory(MEMORY_PATH, logPath),
+      logIsKept: true,
+    };
+  }
+  const logIsKept = durability !== 'memory';
+  const directory = new StoreDirectory(path, logIsKept ? logPath : `${MEMORY_PATH}/wal`);
+  return { sealed: files, log: logIsKept ? files : new MemoryFileSystem(), directory, logIsKept };
+}

@@ -1,0 +1,228 @@
+/** A store that is open: the log that makes commits durable, what readers see of them, and what seals them. */
+import type { AppendResult, Commit, KeyedRecord } from '../../core/commit.js';
+import { Limits } from '../../core/limits.js';
+import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
+import type { StoredEvent } from '../../core/stored-event.js';
+import type { AllSourceSettings } from './allsource-options.js';
+import { CommitStage } from './commit-stage.js';
+import { EventReader } from './event-reader.js';
+import type { JobRunner } from './jobs/job.js';
+import { EventIdWindow } from './live/event-id-window.js';
+import { RecentEvents } from './live/recent-events.js';
+import type { StagedCommit } from './log/group.js';
+import type { LogSegment } from './log/log-segment.js';
+import { SyncTiming } from './log/sync-timing.js';
+import { WriteAheadLog } from './log/write-ahead-log.js';
+import type { OpenedStore } from './opening/open-store.js';
+import type { StoreFiles } from './opening/store-files.js';
+import { Sealing } from './sealing.js';
+import { StoreManifest } from './sealed/store-manifest.js';
+
+/** Positions that a mode which may lose its tail reserves at a time, so that none is used twice. */
+const RESERVED_POSITIONS = 1_000_000;
+
+export class AllSourceStore {
+  readonly log: WriteAheadLog;
+  readonly sealing: Sealing;
+  readonly manifest: StoreManifest;
+  readonly opened: OpenedStore;
+  readonly timing = new SyncTiming();
+  ingested = 0;
+  readonly #reader: EventReader;
+  readonly #stage: CommitStage;
+  readonly #recent: RecentEvents;
+  readonly #ids = new EventIdWindow(Limits.duplicateWindowEvents);
+  readonly #settings: AllSourceSettings;
+  #streams: number;
+  #events: number;
+
+  /** @param wake called when commits have become visible */
+  constructor(
+    readonly files: StoreFiles,
+    settings: AllSourceSettings,
+    opened: OpenedStore,
+    runner: JobRunner,
+    private readonly wake: () => void,
+  ) {
+    this.opened = opened;
+    this.#settings = settings;
+    const { live, records, sealed } = opened;
+    this.manifest = new StoreManifest(files, opened.manifest);
+    this.log = new WriteAheadLog(opened.segmentFiles, this, this.timing, settings, opened.log);
+    this.#recent = new RecentEvents(settings.recentCacheBytes);
+    this.#reader = new EventReader(live, this.#recent, sealed, this.log);
+    this.#reader.head = opened.usedPosition;
+    this.#streams = live.count;
+    this.#events = sealed.events + opened.report.eventsInLog;
+    this.#stage = new CommitStage(this.log, live, records, this.#ids, {
+      versions: (streamId, from, through) =>
+        this.#reader.readStream({
+          streamId,
+          fromVersion: from,
+          toVersion: through,
+          direction: 'forward',
+          limit: through - from + 1,
+        }).events,
+      newest: (count) => this.#newest(count),
+    });
+    this.sealing = new Sealing(files, settings, opened, this.log, this.manifest, runner);
+    this.#reserve();
+  }
+
+  get store(): string {
+    return this.manifest.current.store;
+  }
+
+  get epoch(): number {
+    return this.manifest.current.epoch;
+  }
+
+  get head(): number {
+    return this.#reader.head;
+  }
+
+  get totals(): { readonly events: number; readonly streams: number; readonly snapshots: number } {
+    return { events: this.#events, streams: this.#streams, snapshots: this.opened.records.snapshots };
+  }
+
+  async append(commit: Commit): Promise<readonly AppendResult[]> {
+    if (this.sealing.isBehind) await this.sealing.caughtUp();
+    return this.#stage.append(commit);
+  }
+
+  readStream(query: StreamQuery): EventPage {
+    return this.#reader.readStream(query);
+  }
+
+  readAll(query: LogQuery): Promise<EventPage> {
+    return this.#reader.readAll(query);
+  }
+
+  readRecord(collection: string, key: string): string | null {
+    return this.opened.records.get(collection, key);
+  }
+
+  readRecords(
+    collection: string,
+    query: Parameters<OpenedStore['records']['list']>[1],
+  ): readonly KeyedRecord[] {
+    return this.opened.records.list(collection, query);
+  }
+
+  /** Makes everything acknowledged durable, and seals it. */
+  async flush(): Promise<void> {
+    await this.log.sync();
+    await this.sealing.sealAll();
+  }
+
+  /** Ends after the commits in flight; whatever cannot be written any more stays as it is. */
+  async close(): Promise<void> {
+    try {
+      // Without a log that outlives the process this is the only copy.
+      if (!this.files.logIsKept) await this.flush();
+    } finally {
+      await this.sealing.close();
+      await this.log.close();
+      this.#noteEnd();
+      this.opened.sealed.close();
+      for (const run of this.sealing.runs) run.close();
+    }
+  }
+
+  publish(staged: StagedCommit): void {
+    const { commit, streams, firstPosition } = staged;
+    let position = firstPosition;
+    for (let i = 0; i < streams.length; i++) {
+      const { streamId, events } = commit.streams[i] as Commit['streams'][number];
+      const stream = streams[i] as StagedCommit['streams'][number];
+      if (stream.visible === 0) this.#streams++;
+      const stored: StoredEvent[] = [];
+      for (const { id, type, schemaVersion, data, metadata } of events) {
+        const event: StoredEvent = {
+          id,
+          streamId,
+          version: stream.visible + stored.length + 1,
+          position: position++,
+          type,
+          schemaVersion,
+          data,
+          metadata,
+          recordedAt: commit.recordedAt,
+        };
+        stored.push(event);
+        this.#recent.add(event);
+        this.#ids.add(event);
+      }
+      this.opened.live.publish(stream, stored);
+      this.#events += stored.length;
+      this.ingested += stored.length;
+    }
+    if (commit.records.length > 0) {
+      this.opened.records.publish(commit.records, this.log.segments.at(-1) as LogSegment);
+    }
+    this.#reader.head = Math.max(this.#reader.head, position - 1);
+  }
+
+  published(): void {
+    try {
+      this.#reserve();
+    } catch (error) {
+      this.log.stop(this.files.directory.manifest, error);
+    }
+    this.wake();
+    this.sealing.consider();
+  }
+
+  takeBack({ commit, streams }: StagedCommit): void {
+    for (const [i, stream] of streams.entries()) {
+      this.opened.live.rollBack(commit.streams[i]?.streamId ?? '', stream);
+    }
+    this.opened.records.takeBack();
+  }
+
+  listLog(segments: readonly LogSegment[]): void {
+    if (!this.files.logIsKept) return;
+    this.manifest.change({ log: segments.map(({ name }) => name) });
+  }
+
+  /** In modes that may lose their tail no position may be used that another life has given already. */
+  #reserve(): void {
+    if (this.#settings.path === undefined || this.#settings.durability === 'commit') return;
+    const { reservedThrough } = this.manifest.current;
+    if (this.#reader.head + RESERVED_POSITIONS / 2 < reservedThrough) return;
+    this.manifest.change({ reservedThrough: this.#reader.head + RESERVED_POSITIONS });
+  }
+
+  /** So that the next opening notices if anything is missing. Without this word it is careful, as after a crash. */
+  #noteEnd(): void {
+    if (this.log.failure !== undefined) return;
+    const { end } = this.log.segments.at(-1) as LogSegment;
+    try {
+      this.manifest.change({
+        durableThrough: this.files.logIsKept
+          ? this.log.durableThrough
+          : this.manifest.current.sealed.sequence,
+        reservedThrough: Math.max(this.opened.usedPosition, end.position),
+      });
+    } catch {
+      // The disk is full or gone; what was acknowledged is in the log.
+    }
+  }
+
+  async *#newest(count: number): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+    const { head } = this.#reader;
+    let left = count;
+    for (let upTo = head; upTo > 0 && left > 0;) {
+      const { events, through, atEnd } = await this.#reader.readAll({
+        after: 0,
+        upTo,
+        direction: 'backward',
+        limit: Math.min(left, Limits.pageScanEventsMax),
+      });
+      yield events;
+      left -= events.length;
+      if (atEnd) return;
+      upTo = through - 1;
+    }
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * Makes a damaged store open again by keeping the longest undamaged beginning of it.
+ *
+ * Nothing is thrown away: the manifest and every file that is changed or left out is kept as it was in a folder of its
+ * own. What comes behind the damage cannot be kept in its place, since versions and positions must have no holes.
+ */
+import { basename, join } from 'node:path';
+import type { StoredEvent } from '../../../core/stored-event.js';
+import { StorageUnavailableError, StoreCorruptedError } from '../allsource.errors.js';
+import type { AllSourceSettings } from '../allsource-options.js';
+import type { FileSystem } from '../files/file-system.js';
+import { ensureDirectory, readWhole, replaceFile } from '../files/store-directory.js';
+import { buildSegment } from '../jobs/run-job.js';
+import { FRAME_ALIGNMENT, FRAME_HEADER_BYTES, readFrameHeader } from '../log/frame.js';
+import { scanFrames } from '../log/log-scan.js';
+import type { LogEnd } from '../log/log-segment.js';
+import { encodeSegmentHeader, readSegmentHeader } from '../log/segment-header.js';
+import type { StoreFiles } from '../opening/store-files.js';
+import { ParquetSegment } from '../parquet/parquet-segment.js';
+import { checkWhole } from '../sealed/file-entry.js';
+import {
+  type Manifest,
+  readManifest,
+  type RunEntry,
+  type SealedEnd,
+  type SegmentEntry,
+  writeManifest,
+} from '../sealed/manifest.js';
+import { runPath, segmentPaths } from '../sealed/sealed-names.js';
+
+/**
+ * What a repair did.
+ * @publicApi
+ */
+export interface RepairReport {
+  /** The last commit that is kept. */
+  readonly keptThrough: { readonly sequence: number; readonly position: number };
+  /** What was wrong, and what is lost by it; empty if nothing was. */
+  readonly lost: readonly string[];
+  /** Where the files are kept as they were; `undefined` if nothing was changed. */
+  readonly originals: string | undefined;
+}
+
+/** @param now milliseconds since 1970, for the name of the folder */
+export async function repairStore(
+  files: StoreFiles,
+  settings: AllSourceSettings,
+  now: number,
+): Promise<RepairReport> {
+  const { directory } = files;
+  const manifest = readManifest(files.sealed, directory.manifest);
+  if (manifest === undefined) {
+    throw new StorageUnavailableError(directory.path, 'there is no store to repair: it has no manifest');
+  }
+  const repair = new Repair(files, settings, manifest, join(directory.path, `repair-${now}`));
+  return repair.run();
+}
+
+class Repair {
+  readonly #lost: string[] = [];
+  readonly #kept = new Set<string>();
+  #isBroken = false;
+
+  constructor(
+    private readonly files: StoreFiles,
+    private readonly settings: AllSourceSettings,
+    private readonly manifest: Manifest,
+    private readonly originals: string,
+  ) {}
+
+  async run(): Promise<RepairReport> {
+    const { directory } = this.files;
+    const segments = await this.#segments();
+    const runs = this.#runs();
+    const sealed = this.#isBroken ? this.#sealedAfter(segments) : this.manifest.sealed;
+    const { log, end, reservedThrough } = this.#isBroken
+      ? { log: [], end: sealed, reservedThrough: this.#lastKnownPosition() }
+      : this.#log();
+    const report = {
+      keptThrough: { sequence: end.sequence, position: end.position },
+      lost: this.#lost,
+      originals: this.#lost.length > 0 ? this.originals : undefined,
+    };
+    if (this.#lost.length === 0) return report;
+    this.#keepOriginal(this.files.sealed, directory.manifest);
+    writeManifest(this.files.sealed, directory.manifest, {
+      ...this.manifest,
+      segments,
+      runs,
+      sealed,
+      log,
+      durableThrough: end.sequence,
+      reservedThrough: Math.max(this.manifest.reservedThrough, reservedThrough),
+    });
+    return report;
+  }
+
+  /** Those before the first whose events are damaged. An index can be made anew. */
+  async #segments(): Promise<readonly SegmentEntry[]> {
+    const { sealed: files, directory } = this.files;
+    const kept: SegmentEntry[] = [];
+    for (const entry of this.manifest.segments) {
+      const paths = segmentPaths(directory, entry.name);
+      const lost = `events from position ${entry.from} on`;
+      const damage = damageOf(() => checkWhole(files, paths.events, entry.events, lost));
+      if (damage !== undefined) {
+        this.#isBroken = true;
+        this.#lost.push(damage);
+        this.#keepOriginal(files, paths.events);
+        this.#keepOriginal(files, paths.index);
+        break;
+      }
+      const indexDamage = damageOf(() =>
+        checkWhole(files, paths.index, entry.index, 'nothing: the index is made anew'),
+      );
+      if (indexDamage === undefined) {
+        kept.push(entry);
+        continue;
+      }
+      this.#lost.push(indexDamage);
+      this.#keepOriginal(files, paths.events);
+      this.#keepOriginal(files, paths.index);
+      const codec = this.settings.parquetCodec;
+      const rebuilt = await buildSegment(files, directory, codec, eventsOfFile(files, paths.events));
+      if (rebuilt !== undefined) kept.push(rebuilt);
+    }
+    return kept;
+  }
+
+  #runs(): readonly RunEntry[] {
+    const { sealed: files, directory } = this.files;
+    return this.manifest.runs.filter(({ name, records, file }) => {
+      const path = runPath(directory, name);
+      const damage = damageOf(() => checkWhole(files, path, file, `up to ${records} records`));
+      if (damage === undefined) return true;
+      this.#lost.push(damage);
+      this.#keepOriginal(files, path);
+      return false;
+    });
+  }
+
+  /** The log begins anew behind the last segment that is kept; positions that were used are not used again. */
+  #sealedAfter(segments: readonly SegmentEntry[]): SealedEnd {
+    const { sealed, durableThrough } = this.manifest;
+    for (const name of this.manifest.log)
+      this.#keepOriginal(this.files.log, join(this.files.directory.log, name));
+    const sequence = Math.max(sealed.sequence, durableThrough);
+    return { ...sealed, sequence, position: segments.at(-1)?.to ?? 0, crc: 0 };
+  }
+
+  /** The files before the first damage, and the beginning of the damaged one. */
+  #log(): { readonly log: readonly string[]; readonly end: LogEnd; readonly reservedThrough: number } {
+    const { log: files, directory } = this.files;
+    const log: string[] = [];
+    let end: LogEnd = this.manifest.sealed;
+    for (const [i, name] of this.manifest.log.entries()) {
+      const path = join(directory.log, name);
+      const bytes = files.stat(path)?.kind === 'file' ? readWhole(files, path) : Buffer.alloc(0);
+      const start = readSegmentHeader(bytes);
+      const follows = start?.firstSequence === end.sequence + 1 && start.previousCrc === end.crc;
+      if (start === undefined || !follows) {
+        this.#lost.push(
+          `${path}: it is missing or its header is damaged; lost is what comes after commit ${end.sequence}`,
+        );
+        this.#keepOriginals(i);
+        break;
+      }
+      const frames = scanFrames(bytes, start);
+      let step = frames.next();
+      while (step.done !== true) step = frames.next();
+      const { offset, problem, durableThrough } = step.value;
+      const isLast = i === this.manifest.log.length - 1;
+      const wanted = Math.max(durableThrough, isLast ? this.manifest.durableThrough : 0);
+      end = step.value.end;
+      log.push(name);
+      const isWhole = bytes.length >= start.capacity && end.sequence >= wanted;
+      // What stands behind the beginning of the next file has been copied into that.
+      const next = this.manifest.log[i + 1];
+      if (isWhole && (next === undefined || this.#begins(next, end))) continue;
+      this.#lost.push(
+        `${path}, byte ${offset}: ${problem ?? 'the log ends here'}; lost is what comes after commit ${end.sequence}`,
+      );
+      this.#keepOriginals(i);
+      this.#cut(path, bytes, offset);
+      break;
+    }
+    return { log, end, reservedThrough: this.#lastKnownPosition() };
+  }
+
+  #begins(name: string, end: LogEnd): boolean {
+    const path = join(this.files.directory.log, name);
+    if (this.files.log.stat(path)?.kind !== 'file') return false;
+    return readSegmentHeader(readWhole(this.files.log, path))?.firstSequence === end.sequence + 1;
+  }
+
+  /** Puts a file in the place of the damaged one that ends where that is still good. */
+  #cut(path: string, bytes: Buffer, offset: number): void {
+    const start = readSegmentHeader(bytes);
+    if (start === undefined) return;
+    const content = Buffer.alloc(start.capacity);
+    bytes.copy(content, 0, 0, offset);
+    encodeSegmentHeader({ ...start, durableThrough: 0 }).copy(content);
+    replaceFile(this.files.log, path, content);
+  }
+
+  /** As far as anybody can have seen events: what is lost leaves a gap. */
+  #lastKnownPosition(): number {
+    const { log, sealed } = this.manifest;
+    let last = sealed.position;
+    for (const name of log) {
+      const path = join(this.files.directory.log, name);
+      if (this.files.log.stat(path)?.kind === 'file') {
+        last = Math.max(last, lastPositionIn(readWhole(this.files.log, path)));
+      }
+    }
+    return last;
+  }
+
+  #keepOriginals(from: number): void {
+    for (const name of this.manifest.log.slice(from)) {
+      this.#keepOriginal(this.files.log, join(this.files.directory.log, name));
+    }
+  }
+
+  #keepOriginal(files: FileSystem, path: string): void {
+    if (this.#kept.has(path) || files.stat(path)?.kind !== 'file') return;
+    this.#kept.add(path);
+    ensureDirectory(files, this.originals);
+    replaceFile(files, join(this.originals, basename(path)), readWhole(files, path));
+  }
+}
+
+/** The end of the last frame whose header is whole, wherever it stands. */
+function lastPositionIn(bytes: Buffer): number {
+  let last = 0;
+  for (let at = 0; at + FRAME_HEADER_BYTES <= bytes.length; at += FRAME_ALIGNMENT) {
+    const header = readFrameHeader(bytes, at);
+    if (header !== undefined) last = Math.max(last, header.firstPosition + header.events - 1);
+  }
+  return last;
+}
+
+function damageOf(check: () => void): string | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    if (error instanceof StoreCorruptedError) return `${error.path}: ${error.problem}; lost is ${error.lost}`;
+    throw error;
+  }
+}
+
+async function* eventsOfFile(
+  files: FileSystem,
+  path: string,
+): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+  const file = files.open(path, 'read');
+  try {
+    const segment = new ParquetSegment(file);
+    for (const { firstRow, rows } of segment.rowGroups())
+      yield await segment.readRows(firstRow, firstRow + rows);
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * Reads a whole store and compares everything that can be compared: files with the manifest, Parquet with its index,
+ * frames with their chain, positions and versions with those before.
+ */
+import { setImmediate } from 'node:timers/promises';
+import type { StoredEvent } from '../../../core/stored-event.js';
+import { StoreCorruptedError } from '../allsource.errors.js';
+import type { AllSourceStore } from '../allsource-store.js';
+import { readWhole } from '../files/store-directory.js';
+import { eventsOf } from '../log/frame-contents.js';
+import { scanFrames } from '../log/log-scan.js';
+import type { LogSegment } from '../log/log-segment.js';
+import { readSegmentHeader } from '../log/segment-header.js';
+import { EventDigest } from '../sealed/event-digest.js';
+import { checkWhole } from '../sealed/file-entry.js';
+import { runPath } from '../sealed/sealed-names.js';
+import type { SealedSegment } from '../sealed/sealed-segment.js';
+
+/**
+ * What a verification found.
+ * @publicApi
+ */
+export interface VerificationReport {
+  /** Nothing is wrong. */
+  readonly ok: boolean;
+  /** What is wrong, a line for each place. */
+  readonly problems: readonly string[];
+  /** Events that were read. */
+  readonly events: number;
+  readonly streams: number;
+  readonly records: number;
+  readonly files: number;
+  /** CRC32 over all events in their order: a copy of the store has the same. */
+  readonly digest: string;
+}
+
+/** The store is not sealed or merged meanwhile; it is read as it is at the call, and may grow. */
+export async function verifyStore(store: AllSourceStore): Promise<VerificationReport> {
+  const verification = new Verification(store);
+  await verification.run();
+  return verification.report();
+}
+
+class Verification {
+  readonly #problems: string[] = [];
+  readonly #digest = new EventDigest();
+  readonly #versions = new Map<string, number>();
+  #position = 0;
+  #records = 0;
+  #files = 0;
+
+  constructor(private readonly store: AllSourceStore) {}
+
+  async run(): Promise<void> {
+    const { opened, manifest, log, files } = this.store;
+    // Taken together, before anything is awaited, so that they describe one moment.
+    const segments = opened.sealed.segments;
+    const logged = log.segments.map((segment) => ({
+      segment,
+      end: segment.end,
+      bytes: this.#contentOf(segment),
+    }));
+    const { runs } = manifest.current;
+    const tables = this.store.sealing.runs;
+    for (const segment of segments) await this.#attempt(() => this.#checkSegment(segment));
+    for (const [i, { name, records, file }] of runs.entries()) {
+      await this.#attempt(async () => {
+        this.#files++;
+        checkWhole(files.sealed, runPath(files.directory, name), file, `${records} records`);
+        for (const { key } of tables[i]?.entries() ?? []) {
+          if (key.length > 0) this.#records++;
+        }
+      });
+    }
+    for (const { segment, end, bytes } of logged) {
+      await this.#attempt(async () => this.#checkLog(segment, bytes, end.sequence));
+    }
+  }
+
+  report(): VerificationReport {
+    return {
+      ok: this.#problems.length === 0,
+      problems: this.#problems,
+      events: this.#digest.events,
+      streams: this.#versions.size,
+      records: this.#records,
+      files: this.#files,
+      digest: this.#digest.value.toString(16).padStart(8, '0'),
+    };
+  }
+
+  async #attempt(check: () => Promise<void>): Promise<void> {
+    try {
+      await check();
+    } catch (error) {
+      if (!(error instanceof StoreCorruptedError)) throw error;
+      this.#problems.push(error.message);
+    }
+    await setImmediate();
+  }
+
+  async #checkSegment(segment: SealedSegment): Promise<void> {
+    const { sealed: files } = this.store.files;
+    const { entry, paths } = segment;
+    const lost = `events at positions ${entry.from} to ${entry.to}`;
+    this.#files += 2;
+    checkWhole(files, paths.events, entry.events, lost);
+    checkWhole(files, paths.index, entry.index, `the index of ${lost}`);
+    const indexed = new Map<string, number>();
+    for (const { streamId, lastVersion } of segment.heads()) indexed.set(streamId, lastVersion);
+    for (let position = entry.from; position <= entry.to;) {
+      const { group, rows } = segment.groupOf(position);
+      for (const event of await segment.readGroup(group)) this.#checkEvent(event, paths.events);
+      position += rows;
+      await setImmediate();
+    }
+    for (const [streamId, lastVersion] of indexed) {
+      if (this.#versions.get(streamId) === lastVersion) continue;
+      throw new StoreCorruptedError(
+        paths.index,
+        0,
+        `it ends stream "${streamId}" elsewhere than the events do`,
+        lost,
+      );
+    }
+  }
+
+  #checkLog({ file }: LogSegment, bytes: Buffer, through: number): void {
+    this.#files++;
+    const start = readSegmentHeader(bytes);
+    if (start === undefined) {
+      throw new StoreCorruptedError(file.path, 0, 'the header of the file is damaged', 'the commits in it');
+    }
+    if (through < start.firstSequence) return;
+    const frames = scanFrames(bytes, start, through);
+    let next = frames.next();
+    for (; next.done !== true; next = frames.next()) {
+      const { header, body } = next.value;
+      for (const event of eventsOf(header, body)) this.#checkEvent(event, file.path);
+    }
+    const { end, offset, problem } = next.value;
+    if (end.sequence === through) return;
+    const lost = `commits ${end.sequence + 1} to ${through}`;
+    throw new StoreCorruptedError(file.path, offset, problem ?? 'frames are missing here', lost);
+  }
+
+  #checkEvent(event: StoredEvent, path: string): void {
+    const { position, streamId, version } = event;
+    const before = this.#versions.get(streamId) ?? 0;
+    this.#versions.set(streamId, version);
+    this.#digest.add(event);
+    const wrong = position <= this.#position || version !== before + 1;
+    const last = this.#position;
+    this.#position = position;
+    if (!wrong) return;
+    throw new StoreCorruptedError(
+      path,
+      0,
+      `position ${position} (version ${version} of "${streamId}") follows position ${last} (version ${before})`,
+      'events between them',
+    );
+  }
+
+  #contentOf(segment: LogSegment): Buffer {
+    return readWhole(this.store.files.log, segment.file.path);
+  }
+}

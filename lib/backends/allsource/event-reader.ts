@@ -1,0 +1,142 @@
+/** Finds events where they are: the newest in memory, others in the log, most in sealed segments. */
+import type { StoredEvent } from '../../core/stored-event.js';
+import { passesFilter } from '../../core/event-filter.js';
+import { Limits } from '../../core/limits.js';
+import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
+import type { LiveStreams } from './live/live-streams.js';
+import type { RecentEvents } from './live/recent-events.js';
+import type { LogSegment } from './log/log-segment.js';
+import type { SealedEvents } from './sealed/sealed-events.js';
+
+/** Events that are read at once while a filter looks for some of them. */
+const SCAN_EVENTS = 4096;
+
+export class EventReader {
+  /** The last position that readers may see. */
+  head = 0;
+
+  constructor(
+    private readonly live: LiveStreams,
+    private readonly recent: RecentEvents,
+    private readonly sealed: SealedEvents,
+    private readonly log: { readonly segments: readonly LogSegment[] },
+  ) {}
+
+  readStream({ streamId, fromVersion, toVersion, direction, limit }: StreamQuery): EventPage {
+    const last = Math.min(toVersion, this.live.visibleVersion(streamId));
+    const first = Math.max(fromVersion, 1);
+    if (direction === 'forward') {
+      const through = Math.min(last, first + limit - 1);
+      if (through < first) return { events: [], through: first - 1, atEnd: true };
+      return { events: this.#versions(streamId, first, through), through, atEnd: through >= last };
+    }
+    const through = Math.max(first, last - limit + 1);
+    if (last < first) return { events: [], through: Math.min(through, last + 1), atEnd: true };
+    const events = this.#versions(streamId, through, last).reverse();
+    return { events, through, atEnd: through <= first };
+  }
+
+  /** A page that is full, at its end, or has been looked for among as many events as one page may look at. */
+  async readAll({ after, upTo, direction, limit, filter }: LogQuery): Promise<EventPage> {
+    const last = Math.min(upTo, this.head);
+    if (direction === 'backward') return this.#readBackward(after, last, limit, filter);
+    const events: StoredEvent[] = [];
+    let through = after;
+    for (let scanned = 0; through < last && events.length < limit && scanned < Limits.pageScanEventsMax;) {
+      const wanted = filter === undefined ? limit - events.length : SCAN_EVENTS;
+      const found = await this.readFrom(through + 1, Math.min(wanted, last - through));
+      // Positions may have gaps, so what comes next may lie behind the last wanted one.
+      if (found.length === 0) through = last;
+      for (const event of found) {
+        if (event.position > last) {
+          through = last;
+          break;
+        }
+        if (filter === undefined || passesFilter(event, filter)) events.push(event);
+        through = event.position;
+        scanned++;
+        if (events.length === limit || scanned === Limits.pageScanEventsMax) break;
+      }
+    }
+    return { events, through: Math.max(through, after), atEnd: through >= last };
+  }
+
+  /** Events from a position on that readers may see, at most `limit`, by position; none where there are none. */
+  async readFrom(position: number, limit: number): Promise<readonly StoredEvent[]> {
+    if (position >= this.recent.firstPosition) return this.recent.readFrom(position, limit);
+    if (position <= this.sealed.through) return this.sealed.readFrom(position, limit);
+    const segment = this.log.segments.find(({ end, events }) => events > 0 && end.position >= position);
+    return segment?.readFrom(Math.max(position, segment.start.firstPosition), limit) ?? [];
+  }
+
+  async #readBackward(
+    after: number,
+    last: number,
+    limit: number,
+    filter: LogQuery['filter'],
+  ): Promise<EventPage> {
+    const events: StoredEvent[] = [];
+    let through = last + 1;
+    for (
+      let scanned = 0;
+      through > after + 1 && events.length < limit && scanned < Limits.pageScanEventsMax;
+    ) {
+      const size = Math.min(filter === undefined ? limit - events.length : SCAN_EVENTS, through - after - 1);
+      const from = through - size;
+      const found = await this.#between(from, through - 1);
+      for (const event of found.reverse()) {
+        scanned++;
+        through = event.position;
+        if (filter === undefined || passesFilter(event, filter)) events.push(event);
+        if (events.length === limit || scanned === Limits.pageScanEventsMax) break;
+      }
+      if (events.length < limit && scanned < Limits.pageScanEventsMax) through = from;
+      if (found.length === 0) scanned++;
+    }
+    return { events, through: Math.min(through, last + 1), atEnd: through <= after + 1 };
+  }
+
+  /** All events from one position through another. */
+  async #between(from: number, through: number): Promise<StoredEvent[]> {
+    const events: StoredEvent[] = [];
+    for (let position = from; position <= through;) {
+      const found = await this.readFrom(position, through - position + 1);
+      const wanted = found.filter((event) => event.position <= through);
+      events.push(...wanted);
+      const last = wanted.at(-1);
+      if (last === undefined) break;
+      position = last.position + 1;
+    }
+    return events;
+  }
+
+  /** The events of a stream from one version through another, all of which readers may see. */
+  #versions(streamId: string, from: number, through: number): StoredEvent[] {
+    const stream = this.live.find(streamId);
+    if (stream === undefined) return [];
+    stream.wasRead = true;
+    if (stream.events !== undefined) return stream.events.slice(from - 1, through);
+    const events = this.#versionsInFiles(streamId, stream.visiblePosition, from, through);
+    if (from === 1 && through === stream.visible) this.live.keep(stream, [...events]);
+    return events;
+  }
+
+  /** The log is followed back from frame to frame; what is before it has been sealed. */
+  #versionsInFiles(streamId: string, lastPosition: number, from: number, through: number): StoredEvent[] {
+    const parts: StoredEvent[][] = [];
+    let firstInLog = Infinity;
+    for (let position = lastPosition; position > this.sealed.through;) {
+      const segment = this.log.segments.find(({ end, events }) => events > 0 && end.position >= position);
+      if (segment === undefined) break;
+      const { events, previousPosition } = segment.readStreamAt(streamId, position);
+      firstInLog = events[0]?.version ?? firstInLog;
+      parts.push(events.filter(({ version }) => version >= from && version <= through));
+      if (firstInLog <= from) break;
+      position = previousPosition;
+    }
+    const inLog = parts.reverse().flat();
+    if (firstInLog <= from) return inLog;
+    const sealed = this.sealed.readStream(streamId, from, Math.min(through, firstInLog - 1));
+    return [...sealed, ...inLog];
+  }
+}

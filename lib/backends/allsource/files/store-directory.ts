@@ -1,0 +1,113 @@
+/** The folders of a store, and the care with which files in them are made and replaced. */
+import { dirname, join } from 'node:path';
+import { StorageUnavailableError } from '../allsource.errors.js';
+import type { FileSystem } from './file-system.js';
+
+/** What is being written has this ending until it is whole. */
+export const UNFINISHED = '.tmp';
+
+/** Where things are. */
+export class StoreDirectory {
+  readonly manifest: string;
+  readonly segments: string;
+  readonly index: string;
+  readonly records: string;
+  /** What no manifest knows, and what was cut off a log: kept for people, never read. */
+  readonly aside: string;
+
+  constructor(
+    readonly path: string,
+    readonly log: string,
+  ) {
+    this.manifest = join(path, 'MANIFEST');
+    this.segments = join(path, 'segments');
+    this.index = join(path, 'index');
+    this.records = join(path, 'records');
+    this.aside = join(path, 'aside');
+  }
+}
+
+/**
+ * Makes a directory and those above it, each durable in its parent.
+ * @throws StorageUnavailableError if that is not possible, or something else stands there
+ */
+export function ensureDirectory(files: FileSystem, path: string): void {
+  const status = attempt(() => files.stat(path), path, 'it cannot be looked at');
+  if (status?.kind === 'directory') return;
+  if (status !== undefined) {
+    throw new StorageUnavailableError(
+      path,
+      'a directory is wanted here, and there is a file; give another path, or move the file away',
+    );
+  }
+  const parent = dirname(path);
+  if (parent !== path) ensureDirectory(files, parent);
+  attempt(
+    () => {
+      files.makeDirectory(path);
+      files.syncDirectory(parent);
+    },
+    path,
+    'the directory cannot be created',
+  );
+}
+
+/**
+ * Replaces a small file as a whole: after a crash it holds either what it held or the new content.
+ */
+export function replaceFile(files: FileSystem, path: string, content: Buffer): void {
+  const unfinished = path + UNFINISHED;
+  if (files.stat(unfinished) !== undefined) files.remove(unfinished);
+  const file = files.open(unfinished, 'create');
+  try {
+    file.write(content, 0, content.length, 0);
+    file.sync();
+  } finally {
+    file.close();
+  }
+  files.rename(unfinished, path);
+  files.syncDirectory(dirname(path));
+}
+
+/** The whole content of a file. */
+export function readWhole(files: FileSystem, path: string): Buffer {
+  const file = files.open(path, 'read');
+  try {
+    const content = Buffer.allocUnsafe(file.size());
+    return content.subarray(0, file.read(content, 0, content.length, 0));
+  } finally {
+    file.close();
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not; change its permissions, or give another path',
+  EPERM: 'this user may not; change its permissions, or give another path',
+  EROFS: 'the file system is read-only; give a path on one that can be written to',
+  ENOSPC: 'the disk is full; free some space',
+  ENOTDIR: 'a part of the path is a file; give another path',
+  ENAMETOOLONG: 'the path is too long; give a shorter one',
+};
+
+/** Does something with a directory, and says in words why it failed. */
+function attempt<T>(work: () => T, path: string, problem: string): T {
+  try {
+    return work();
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === undefined) throw error;
+    throw new StorageUnavailableError(path, `${problem}: ${REASONS[code] ?? code}`, { cause: error });
+  }
+}
+
+export function isDiskFull(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+/** The code of an error of the file system, `undefined` for any other. */
+function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error || 'errno' in error))
+    return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,119 @@
+/** Makes the files of the write-ahead log: of zeros, with a header, synced, and named by where they begin. */
+import { join } from 'node:path';
+import type { FileSystem, OpenFile } from '../files/file-system.js';
+import { UNFINISHED } from '../files/store-directory.js';
+import { LogSegment } from './log-segment.js';
+import { encodeSegmentHeader, SEGMENT_HEADER_BYTES, type SegmentStart } from './segment-header.js';
+
+/** Zeros are written in pieces of this size. */
+const ZEROS_BYTES = 1024 * 1024;
+const ZEROS = Buffer.alloc(ZEROS_BYTES);
+const DIGITS = 16;
+
+/** A file of zeros without a name of its own yet. */
+export interface Spare {
+  readonly file: OpenFile;
+  readonly capacity: number;
+}
+
+export class SegmentFiles {
+  #unnamedFiles = 0;
+  #spare: Spare | undefined;
+  #spareMade: Promise<void> | undefined;
+
+  constructor(
+    private readonly files: FileSystem,
+    readonly directory: string,
+  ) {}
+
+  /**
+   * A segment of at least `capacity` bytes, durable under its name, with frames copied into it.
+   * @throws what the file system throws; nothing of it is left then
+   */
+  make(start: SegmentStart, frames: Buffer, spare?: Spare): LogSegment {
+    const { file } = spare ?? this.#zeros(start.capacity);
+    try {
+      const header = encodeSegmentHeader(start);
+      file.write(header, 0, header.length, 0);
+      if (frames.length > 0) file.write(frames, 0, frames.length, SEGMENT_HEADER_BYTES);
+      file.sync();
+      const name = nameOf(start);
+      const path = join(this.directory, name);
+      this.files.rename(file.path, path);
+      this.files.syncDirectory(this.directory);
+      file.close();
+      return new LogSegment(name, this.files.open(path, 'write'), start);
+    } catch (error) {
+      this.discard(file);
+      throw error;
+    }
+  }
+
+  /** Begins to make a file of zeros on a thread, so that nobody has to wait for the next one. */
+  prepare(capacity: number): void {
+    this.#spareMade ??= this.#makeSpare(capacity);
+  }
+
+  /** The prepared file, if there is one and it is large enough. */
+  takeSpare(bytes: number): Spare | undefined {
+    const spare = this.#spare;
+    if (spare === undefined || spare.capacity < bytes) return undefined;
+    this.#spare = undefined;
+    this.#spareMade = undefined;
+    return spare;
+  }
+
+  discard(file: OpenFile): void {
+    try {
+      file.close();
+      this.files.remove(file.path);
+    } catch {
+      // The next opening removes what is left of it, or sets it aside.
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#spareMade;
+    if (this.#spare !== undefined) this.discard(this.#spare.file);
+    this.#spare = undefined;
+  }
+
+  async #makeSpare(capacity: number): Promise<void> {
+    let file: OpenFile | undefined;
+    try {
+      file = this.#unnamed();
+      for (let at = 0; at < capacity; at += ZEROS_BYTES) {
+        await file.writeOnThread(ZEROS, 0, Math.min(ZEROS_BYTES, capacity - at), at);
+      }
+      await file.syncOnThread();
+      this.#spare = { file, capacity };
+    } catch {
+      // Without it a commit has to wait, and meets the fault itself where there is one.
+      if (file !== undefined) this.discard(file);
+      this.#spareMade = undefined;
+    }
+  }
+
+  #zeros(capacity: number): Spare {
+    const file = this.#unnamed();
+    try {
+      for (let at = 0; at < capacity; at += ZEROS_BYTES) {
+        file.write(ZEROS, 0, Math.min(ZEROS_BYTES, capacity - at), at);
+      }
+    } catch (error) {
+      this.discard(file);
+      throw error;
+    }
+    return { file, capacity };
+  }
+
+  #unnamed(): OpenFile {
+    return this.files.open(join(this.directory, `spare-${++this.#unnamedFiles}${UNFINISHED}`), 'create');
+  }
+}
+
+/** By its first position; commits without events do not move that on, and a recovery may begin anew where it stood. */
+function nameOf({ firstPosition, firstSequence, epoch }: SegmentStart): string {
+  const digits = (n: number): string => String(n).padStart(DIGITS, '0');
+  return `${digits(firstPosition)}-${digits(firstSequence)}-${epoch}.wal`;
+}

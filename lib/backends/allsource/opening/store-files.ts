@@ -1,0 +1,12 @@
+/** The two file systems of a store, which are one where both the log and what is sealed are on disk, and its folders. */
+import type { FileSystem } from '../files/file-system.js';
+import type { StoreDirectory } from '../files/store-directory.js';
+
+export interface StoreFiles {
+  /** Of everything but the log. */
+  readonly sealed: FileSystem;
+  readonly log: FileSystem;
+  readonly directory: StoreDirectory;
+  /** The log outlives the process. Without that it is not listed in the manifest. */
+  readonly logIsKept: boolean;
+}

@@ -1,0 +1,55 @@
+/**
+ * Files that the manifest does not know: what an interrupted opening, sealing or merging has left. Nothing that was
+ * acknowledged is in them alone; they are set aside all the same, and what was never finished is removed.
+ */
+import { basename, join } from 'node:path';
+import type { FileSystem } from '../files/file-system.js';
+import { ensureDirectory, UNFINISHED } from '../files/store-directory.js';
+import type { Manifest } from '../sealed/manifest.js';
+import { pathsOf, runPath, segmentPaths } from '../sealed/sealed-names.js';
+import type { StoreFiles } from './store-files.js';
+
+/** Gives the paths that were set aside. @param mark what their names get, so that none is replaced */
+export function setStraysAside(
+  { sealed, log, directory, logIsKept }: StoreFiles,
+  manifest: Manifest,
+  mark: string,
+): readonly string[] {
+  const known = new Set([
+    ...manifest.log.map((name) => join(directory.log, name)),
+    ...manifest.segments.flatMap(({ name }) => pathsOf(segmentPaths(directory, name))),
+    ...manifest.runs.map(({ name }) => runPath(directory, name)),
+  ]);
+  const strays: string[] = [];
+  for (const folder of [directory.segments, directory.index, directory.records]) {
+    strays.push(...setAside(sealed, folder, directory.aside, known, mark));
+  }
+  if (logIsKept) strays.push(...setAside(log, directory.log, join(directory.log, 'aside'), known, mark));
+  return strays;
+}
+
+function setAside(
+  files: FileSystem,
+  folder: string,
+  aside: string,
+  known: ReadonlySet<string>,
+  mark: string,
+): string[] {
+  const strays: string[] = [];
+  for (const name of files.list(folder)) {
+    const path = join(folder, name);
+    if (known.has(path) || files.stat(path)?.kind !== 'file') continue;
+    if (name.endsWith(UNFINISHED)) {
+      files.remove(path);
+      continue;
+    }
+    ensureDirectory(files, aside);
+    files.rename(path, join(aside, `${basename(path)}.orphan-${mark}`));
+    strays.push(path);
+  }
+  if (strays.length > 0) {
+    files.syncDirectory(aside);
+    files.syncDirectory(folder);
+  }
+  return strays;
+}

@@ -1,0 +1,114 @@
+/**
+ * Keyed records: those of the log in memory, those before it in sorted runs on disk (a log-structured merge tree,
+ * O'Neil et al. 1996). The newest word about a key counts.
+ */
+import { type KeyedRecord, SNAPSHOT_COLLECTION } from '../../../core/commit.js';
+import type { FrameRecord } from '../log/frame-contents.js';
+import type { LogSegment } from '../log/log-segment.js';
+import { compareNames } from '../../../core/text.js';
+import { mergedEntries } from '../tables/merged-entries.js';
+import type { SortedTable } from '../tables/sorted-table.js';
+import { decodeRecord, recordKey } from './record-value.js';
+import { RecordTable } from './record-table.js';
+
+export class RecordIndex {
+  /** What commits that are not durable yet will do. */
+  readonly #staged = new Map<string, { readonly value: string | null }>();
+  /** What the log does, by its files, the oldest first. */
+  #tables: { readonly segment: LogSegment; readonly table: RecordTable }[] = [];
+  /** The oldest first. */
+  #runs: readonly SortedTable[];
+  #snapshots: number;
+
+  constructor(runs: readonly SortedTable[], snapshots: number) {
+    this.#runs = runs;
+    this.#snapshots = snapshots;
+  }
+
+  /** Snapshots that readers may see. */
+  get snapshots(): number {
+    return this.#snapshots;
+  }
+
+  /** The text that readers may see, `null` where there is none. */
+  get(collection: string, key: string): string | null {
+    return this.#find(recordKey(collection, key));
+  }
+
+  /** The text after all commits that are staged. */
+  getStaged(collection: string, key: string): string | null {
+    const place = recordKey(collection, key);
+    const staged = this.#staged.get(place);
+    return staged === undefined ? this.#find(place) : staged.value;
+  }
+
+  stage(records: readonly FrameRecord[]): void {
+    for (const record of records) this.#staged.set(recordKey(record.collection, record.key), record);
+  }
+
+  /** Makes records visible that stand in `segment`. */
+  publish(records: readonly FrameRecord[], segment: LogSegment): void {
+    let newest = this.#tables.at(-1);
+    if (newest?.segment !== segment) this.#tables.push((newest = { segment, table: new RecordTable() }));
+    for (const record of records) {
+      const place = recordKey(record.collection, record.key);
+      if (record.collection === SNAPSHOT_COLLECTION) {
+        const was = this.#find(place) === null ? 0 : 1;
+        this.#snapshots += (record.value === null ? 0 : 1) - was;
+      }
+      newest.table.set(place, record.value);
+      if (this.#staged.get(place) === record) this.#staged.delete(place);
+    }
+    segment.snapshots = this.#snapshots;
+  }
+
+  /** Forgets everything that is staged. */
+  takeBack(): void {
+    this.#staged.clear();
+  }
+
+  /** Files of the log have become runs. */
+  sealed(segments: readonly LogSegment[], runs: readonly SortedTable[]): void {
+    this.#tables = this.#tables.filter(({ segment }) => !segments.includes(segment));
+    this.#runs = runs;
+  }
+
+  list(
+    collection: string,
+    { prefix, after, limit }: { readonly prefix: string; readonly after: string; readonly limit: number },
+  ): KeyedRecord[] {
+    const first = recordKey(collection, prefix);
+    const last = after === '' ? undefined : recordKey(collection, after);
+    const from = last !== undefined && compareNames(last, first) > 0 ? last : first;
+    const sources = [
+      ...this.#runs.map((run) => run.entries(from)),
+      ...this.#tables.map(({ table }) => table.entries(from)),
+    ];
+    const page: KeyedRecord[] = [];
+    for (const { key, value } of mergedEntries(sources, newestOf)) {
+      if (key === last) continue;
+      if (!key.startsWith(first)) break;
+      const text = decodeRecord(value);
+      if (text !== null) page.push({ key: key.slice(collection.length + 1), value: text });
+      if (page.length === limit) break;
+    }
+    return page;
+  }
+
+  #find(place: string): string | null {
+    for (let i = this.#tables.length - 1; i >= 0; i--) {
+      const value = this.#tables[i]?.table.get(place);
+      if (value !== undefined) return value;
+    }
+    for (let i = this.#runs.length - 1; i >= 0; i--) {
+      const value = this.#runs[i]?.get(place);
+      if (value !== undefined) return decodeRecord(value);
+    }
+    return null;
+  }
+}
+
+/** Sources come the oldest first. */
+function newestOf(values: readonly Buffer[]): Buffer | undefined {
+  return values.at(-1);
+}

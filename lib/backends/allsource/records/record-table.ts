@@ -1,0 +1,40 @@
+import { compareNames } from '../../../core/text.js';
+import { encodeRecord } from './record-value.js';
+
+/** The records of one file of the log, in memory until it is sealed. */
+export class RecordTable {
+  readonly #values = new Map<string, string | null>();
+  /** Sorted when somebody lists records, forgotten when a key comes. */
+  #sortedKeys: readonly string[] | undefined;
+
+  /** The text, `null` if it is deleted, `undefined` if this table says nothing of it. */
+  get(key: string): string | null | undefined {
+    return this.#values.get(key);
+  }
+
+  set(key: string, value: string | null): void {
+    if (!this.#values.has(key)) this.#sortedKeys = undefined;
+    this.#values.set(key, value);
+  }
+
+  /** In the order of the keys, from the first that is not before `from`. */
+  *entries(from = ''): Generator<{ readonly key: string; readonly value: Buffer }> {
+    this.#sortedKeys ??= [...this.#values.keys()].sort(compareNames);
+    for (let i = firstFrom(this.#sortedKeys, from); i < this.#sortedKeys.length; i++) {
+      const key = this.#sortedKeys[i] as string;
+      yield { key, value: encodeRecord(this.#values.get(key) ?? null) };
+    }
+  }
+}
+
+/** The index of the first key that is not before `from`, by bisection. */
+function firstFrom(keys: readonly string[], from: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareNames(keys[middle] as string, from) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

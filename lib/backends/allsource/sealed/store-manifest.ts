@@ -1,0 +1,25 @@
+import type { StoreFiles } from '../opening/store-files.js';
+import { type Manifest, writeManifest } from './manifest.js';
+
+/** The manifest of an open store: what it says is what is on disk. */
+export class StoreManifest {
+  #current: Manifest;
+
+  constructor(
+    private readonly files: StoreFiles,
+    current: Manifest,
+  ) {
+    this.#current = current;
+  }
+
+  get current(): Manifest {
+    return this.#current;
+  }
+
+  /** @throws what the file system throws; the manifest is then what it was */
+  change(changes: Partial<Manifest>): void {
+    const next = { ...this.#current, ...changes };
+    writeManifest(this.files.sealed, this.files.directory.manifest, next);
+    this.#current = next;
+  }
+}

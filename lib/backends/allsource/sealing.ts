@@ -1,0 +1,330 @@
+/**
+ * Turns the log into sealed segments and runs, and small ones into large ones, one job at a time and beside everything
+ * else. What a job has made counts from the moment the manifest lists it; what it was made of is removed after that.
+ */
+import { join } from 'node:path';
+import { Limits } from '../../core/limits.js';
+import type { AllSourceSettings } from './allsource-options.js';
+import type { JobPlaces, JobResult, JobRunner, LogSource } from './jobs/job.js';
+import type { LogSegment } from './log/log-segment.js';
+import type { WriteAheadLog } from './log/write-ahead-log.js';
+import { mergeable } from './mergeable.js';
+import type { OpenedStore } from './opening/open-store.js';
+import type { StoreFiles } from './opening/store-files.js';
+import { readWhole } from './files/store-directory.js';
+import type { RunEntry, SegmentEntry } from './sealed/manifest.js';
+import { pathsOf, runName, runPath, segmentPaths } from './sealed/sealed-names.js';
+import { SealedSegment } from './sealed/sealed-segment.js';
+import type { StoreManifest } from './sealed/store-manifest.js';
+import { openSortedTable, type SortedTable } from './tables/sorted-table.js';
+
+/** Time until a job that failed is tried again, if nobody asks for it before. */
+const RETRY_DELAY_MS = 5_000;
+
+export class Sealing {
+  /** Counted since the opening. */
+  readonly counts = { seals: 0, merges: 0, failures: 0 };
+  /** Why the last job failed, if it did; the next one tries again. */
+  lastError: unknown;
+  #runs: readonly SortedTable[];
+  #working: Promise<void> | undefined;
+  #isClosed = false;
+  #isBehind = false;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #holds = new Set<Promise<void>>();
+
+  constructor(
+    private readonly files: StoreFiles,
+    private readonly settings: AllSourceSettings,
+    private readonly opened: OpenedStore,
+    private readonly log: WriteAheadLog,
+    private readonly manifest: StoreManifest,
+    private readonly runner: JobRunner,
+  ) {
+    this.#runs = opened.runs;
+  }
+
+  get runs(): readonly SortedTable[] {
+    return this.#runs;
+  }
+
+  /** The log is as long as it may get, and sealing can still help: appends have to wait. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
+  /** Resolves when the log has become shorter, or cannot be made so. */
+  async caughtUp(): Promise<void> {
+    while (this.#isBehind && !this.#isClosed) await this.#start();
+  }
+
+  /** Seals if there is enough to seal. To be called after commits. */
+  consider(): void {
+    if (!this.#seals || this.#isClosed) return;
+    const { bytes } = this.log;
+    this.#isBehind = bytes > this.settings.walBytesMax && this.lastError === undefined;
+    const events = this.log.segments.reduce((sum, segment) => sum + segment.events, 0);
+    const isEnough = bytes >= this.settings.sealAfterBytes || events >= this.settings.sealAfterEvents;
+    if (isEnough && this.lastError === undefined) {
+      this.#startUnawaited();
+      return;
+    }
+    const delayMs = Math.min(
+      this.settings.sealAfterMs,
+      this.lastError === undefined ? Infinity : RETRY_DELAY_MS,
+    );
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#startUnawaited();
+    }, delayMs).unref();
+  }
+
+  /** Its error is kept in `lastError`. */
+  #startUnawaited(): void {
+    if (this.#working === undefined) void this.#start().catch(() => undefined);
+  }
+
+  /** Seals everything that is in the log now. @throws what keeps it from being sealed */
+  async sealAll(): Promise<void> {
+    if (!this.#seals) return;
+    const { sequence } = (this.log.segments.at(-1) as LogSegment).end;
+    while (this.manifest.current.sealed.sequence < sequence) {
+      if (this.#isClosed) return;
+      await this.#start();
+    }
+  }
+
+  /** Merges until nothing is left to merge. @throws what keeps it from being merged */
+  async mergeAll(): Promise<void> {
+    await this.#working?.catch(() => undefined);
+    while (!this.#isClosed && (await this.#exclusively(() => this.#merge()))) {
+      // Once more.
+    }
+  }
+
+  /** Keeps the files of the moment on disk until `work` is done. */
+  async holding<T>(work: () => Promise<T>): Promise<T> {
+    const done = work();
+    const hold = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#holds.add(hold);
+    try {
+      return await done;
+    } finally {
+      this.#holds.delete(hold);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.runner.close();
+    await this.#working?.catch(() => undefined);
+    await Promise.all(this.#holds);
+  }
+
+  get #seals(): boolean {
+    return this.settings.path !== undefined;
+  }
+
+  get #places(): JobPlaces {
+    const { segments, index, records } = this.files.directory;
+    return { segments, index, records };
+  }
+
+  /** One round: seals what is there, then merges what has become too much. Callers in the meantime share it. */
+  #start(): Promise<void> {
+    return (this.#working ??= this.#round().finally(() => {
+      this.#working = undefined;
+      if (!this.#isClosed) this.consider();
+    }));
+  }
+
+  #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = work();
+    this.#working = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    return done.finally(() => (this.#working = undefined));
+  }
+
+  async #round(): Promise<void> {
+    try {
+      await this.log.cut();
+      while (!this.#isClosed && (await this.#seal())) {
+        // Until nothing but the newest file is left.
+      }
+      while (!this.#isClosed && (await this.#merge())) {
+        // Until nothing is left to merge.
+      }
+      this.lastError = undefined;
+    } catch (error) {
+      this.lastError = error;
+      this.counts.failures++;
+      this.#isBehind = false;
+      throw error;
+    }
+  }
+
+  /** Seals the oldest files of the log, as many as one segment may hold. Gives whether there were any. */
+  async #seal(): Promise<boolean> {
+    const sealed = this.#oldest();
+    const last = sealed.at(-1);
+    if (last === undefined) return false;
+    const result = await this.runner.run({
+      kind: 'seal',
+      places: this.#places,
+      codec: this.settings.parquetCodec,
+      sources: sealed.map((segment) => this.#sourceOf(segment)),
+      run: this.#nextRun(),
+    });
+    const { segments, runs, log } = this.manifest.current;
+    const names = new Set(sealed.map(({ name }) => name));
+    this.manifest.change({
+      sealed: { ...last.end, snapshots: last.snapshots },
+      durableThrough: Math.max(this.manifest.current.durableThrough, last.end.sequence),
+      log: log.filter((name) => !names.has(name)),
+      segments: result.segment === undefined ? segments : [...segments, result.segment],
+      runs: result.run === undefined ? runs : [...runs, result.run],
+    });
+    this.#use(result, [], []);
+    this.log.release(sealed);
+    this.opened.records.sealed(sealed, this.#runs);
+    this.counts.seals++;
+    this.#remove(
+      sealed.map(({ name }) => join(this.files.directory.log, name)),
+      'log',
+    );
+    return true;
+  }
+
+  /** Files of the log that are full, without a gap between their positions. */
+  #oldest(): readonly LogSegment[] {
+    const found: LogSegment[] = [];
+    let events = 0;
+    for (const segment of this.log.segments.slice(0, -1)) {
+      const previous = found.at(-1);
+      const follows = previous === undefined || previous.end.position + 1 === segment.start.firstPosition;
+      if (!follows || (events > 0 && events + segment.events > Limits.segmentEventsMax)) break;
+      found.push(segment);
+      events += segment.events;
+    }
+    return found;
+  }
+
+  #sourceOf(segment: LogSegment): LogSource {
+    const { path } = segment.file;
+    const through = segment.end.sequence;
+    if (this.files.logIsKept && this.files.log === this.files.sealed) return { path, through };
+    return { path, through, content: readWhole(this.files.log, path) };
+  }
+
+  /** Merges segments or runs, if some are to be merged. Gives whether there were any. */
+  async #merge(): Promise<boolean> {
+    const { segments, runs } = this.manifest.current;
+    const fanIn = this.settings.mergeFanIn;
+    const oldRuns = mergeable(
+      runs,
+      ({ file }) => file.bytes,
+      fanIn,
+      Infinity,
+      () => true,
+    );
+    if (oldRuns.length > 0) return this.#mergeRuns(oldRuns);
+    const size = ({ from, to }: SegmentEntry): number => to - from + 1;
+    const follows = (a: SegmentEntry, b: SegmentEntry): boolean => a.to + 1 === b.from;
+    const old = mergeable(segments, size, fanIn, Limits.segmentEventsMax, follows);
+    return old.length > 0 && this.#mergeSegments(old);
+  }
+
+  async #mergeRuns(inputs: readonly RunEntry[]): Promise<boolean> {
+    const result = await this.runner.run({
+      kind: 'merge-runs',
+      places: this.#places,
+      inputs,
+      run: this.#nextRun(),
+      isOldest: this.manifest.current.runs[0] === inputs[0],
+    });
+    if (result.run === undefined) return false;
+    const runs = replaced(this.manifest.current.runs, inputs, result.run);
+    this.manifest.change({ runs });
+    this.#use(result, [], inputs);
+    this.opened.records.sealed([], this.#runs);
+    this.counts.merges++;
+    this.#remove(
+      inputs.map(({ name }) => runPath(this.#places, name)),
+      'sealed',
+    );
+    return true;
+  }
+
+  async #mergeSegments(inputs: readonly SegmentEntry[]): Promise<boolean> {
+    const result = await this.runner.run({
+      kind: 'merge-segments',
+      places: this.#places,
+      codec: this.settings.parquetCodec,
+      inputs,
+    });
+    if (result.segment === undefined) return false;
+    this.manifest.change({ segments: replaced(this.manifest.current.segments, inputs, result.segment) });
+    this.#use(result, inputs, []);
+    this.counts.merges++;
+    this.#remove(
+      inputs.flatMap(({ name }) => pathsOf(segmentPaths(this.#places, name))),
+      'sealed',
+    );
+    return true;
+  }
+
+  /** Readers find from now on what a job has made, in the place of what it was made of. */
+  #use(
+    { segment, run }: JobResult,
+    oldSegments: readonly SegmentEntry[],
+    oldRuns: readonly RunEntry[],
+  ): void {
+    const { sealed: files } = this.files;
+    const { sealed, blocks } = this.opened;
+    if (segment !== undefined) {
+      const made = new SealedSegment(files, segmentPaths(this.#places, segment.name), segment, blocks);
+      const names = new Set(oldSegments.map(({ name }) => name));
+      const kept = sealed.segments.filter(({ entry }) => !names.has(entry.name));
+      sealed.replace([...kept, made].sort((a, b) => a.entry.from - b.entry.from));
+    }
+    if (run !== undefined) {
+      const made = openSortedTable(files, runPath(this.#places, run.name), blocks);
+      const old = new Set(oldRuns.map(({ name }) => runPath(this.#places, name)));
+      const at = oldRuns.length === 0 ? this.#runs.length : this.#runs.findIndex(({ path }) => old.has(path));
+      const retired = this.#runs.filter(({ path }) => old.has(path));
+      this.#runs = this.#runs.toSpliced(at, retired.length, made);
+      for (const table of retired) table.close();
+    }
+  }
+
+  /** What is left of it if that fails, the next opening sets aside. */
+  #remove(paths: readonly string[], which: 'log' | 'sealed'): void {
+    const remove = (): void => {
+      for (const path of paths) {
+        try {
+          this.files[which].remove(path);
+        } catch {
+          // It is not listed any more, so nobody reads it.
+        }
+      }
+    };
+    if (this.#holds.size === 0) remove();
+    else void Promise.all(this.#holds).then(remove);
+  }
+
+  #nextRun(): string {
+    const last = this.manifest.current.runs.reduce((max, { name }) => Math.max(max, Number(name)), 0);
+    return runName(Math.max(last, this.manifest.current.sealed.sequence) + 1);
+  }
+}
+
+function replaced<T>(entries: readonly T[], old: readonly T[], made: T): readonly T[] {
+  const at = entries.indexOf(old[0] as T);
+  return entries.toSpliced(at, old.length, made);
+}
