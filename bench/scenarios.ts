@@ -1,3 +1,4 @@
+import { allsource } from './allsource.bench.js';
 import type { Scenario } from './harness/row.js';
 import { append } from './scenarios/append.bench.js';
 import { delivery } from './scenarios/delivery.bench.js';
@@ -18,4 +19,5 @@ export const SCENARIOS: readonly Scenario[] = [
   overhead,
   streams,
   memory,
+  ...allsource,
 ];

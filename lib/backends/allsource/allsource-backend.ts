@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { BackendStats } from '../../core/backend-stats.js';
 import type { AppendResult, Commit, KeyedRecord } from '../../core/commit.js';
@@ -16,7 +17,7 @@ import { type RepairReport, repairStore } from './care/repair.js';
 import { type VerificationReport, verifyStore } from './care/verify.js';
 import type { Release } from './files/directory-lock.js';
 import { MemoryFileSystem } from './files/memory-file-system.js';
-import { ensureDirectory, StoreDirectory } from './files/store-directory.js';
+import { ensureDirectory, storageError, StoreDirectory } from './files/store-directory.js';
 import { ProcessRunner } from './jobs/process-runner.js';
 import { type OpeningReport, openStore } from './opening/open-store.js';
 import type { StoreFiles } from './opening/store-files.js';
@@ -43,6 +44,7 @@ export class AllSourceBackend extends EventStoreBackend {
   readonly #host: StorageHost;
   readonly #files: StoreFiles;
   #store: AllSourceStore | undefined;
+  #watchers = 0;
   #locks: Release[] = [];
   #openedAt = 0;
 
@@ -99,8 +101,20 @@ export class AllSourceBackend extends EventStoreBackend {
     return this.#store?.opened.report;
   }
 
-  async append(commit: Commit): Promise<readonly AppendResult[]> {
-    return this.#opened('append').append(commit);
+  append(commit: Commit): Promise<readonly AppendResult[]> {
+    // Not async: every append would pay for one more promise.
+    if (this.#store === undefined) return Promise.reject(new StoreClosedError('append'));
+    return this.#store.append(commit);
+  }
+
+  override watch(wake: () => void): () => void {
+    const unwatch = super.watch(wake);
+    this.#watchers++;
+    this.#store?.follow(true);
+    return () => {
+      unwatch();
+      if (--this.#watchers === 0) this.#store?.follow(false);
+    };
   }
 
   async readStream(query: StreamQuery): Promise<EventPage> {
@@ -164,6 +178,8 @@ export class AllSourceBackend extends EventStoreBackend {
   async backup(targetDirectory: string): Promise<BackupReport> {
     const store = this.#opened('backup');
     const target = settingsOf({ persistencePath: targetDirectory }).path ?? targetDirectory;
+    // Without a log that outlives the process only what is sealed can be copied.
+    if (!this.#files.logIsKept) await store.flush();
     return store.sealing.holding(() => backUp(store, target, this.#host.files));
   }
 
@@ -201,8 +217,9 @@ export class AllSourceBackend extends EventStoreBackend {
       );
     } catch (error) {
       await this.#unlock();
-      throw error;
+      throw storageError(error, this.#files.directory.path, 'the store cannot be opened');
     }
+    this.#store.follow(this.#watchers > 0);
     this.#openedAt = performance.now();
   }
 
@@ -219,7 +236,7 @@ export class AllSourceBackend extends EventStoreBackend {
     const { path, logPath } = this.#settings;
     if (path === undefined) return;
     const { directory, logIsKept } = this.#files;
-    const apart = logIsKept && !directory.log.startsWith(directory.path);
+    const apart = logIsKept && relative(path, directory.log).startsWith('..');
     try {
       for (const place of apart ? [path, logPath] : [path]) {
         ensureDirectory(this.#host.files, place);

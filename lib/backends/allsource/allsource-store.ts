@@ -1,5 +1,5 @@
 /** A store that is open: the log that makes commits durable, what readers see of them, and what seals them. */
-import type { AppendResult, Commit, KeyedRecord } from '../../core/commit.js';
+import type { AppendResult, Commit, KeyedRecord, StreamCommit } from '../../core/commit.js';
 import { Limits } from '../../core/limits.js';
 import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
 import type { StoredEvent } from '../../core/stored-event.js';
@@ -8,6 +8,7 @@ import { CommitStage } from './commit-stage.js';
 import { EventReader } from './event-reader.js';
 import type { JobRunner } from './jobs/job.js';
 import { EventIdWindow } from './live/event-id-window.js';
+import type { LiveStream } from './live/live-streams.js';
 import { RecentEvents } from './live/recent-events.js';
 import type { StagedCommit } from './log/group.js';
 import type { LogSegment } from './log/log-segment.js';
@@ -35,6 +36,7 @@ export class AllSourceStore {
   readonly #settings: AllSourceSettings;
   #streams: number;
   #events: number;
+  #isFollowed = false;
 
   /** @param wake called when commits have become visible */
   constructor(
@@ -85,9 +87,15 @@ export class AllSourceStore {
     return { events: this.#events, streams: this.#streams, snapshots: this.opened.records.snapshots };
   }
 
-  async append(commit: Commit): Promise<readonly AppendResult[]> {
-    if (this.sealing.isBehind) await this.sealing.caughtUp();
+  append(commit: Commit): Promise<readonly AppendResult[]> {
+    if (this.sealing.isBehind) return this.sealing.caughtUp().then(() => this.#stage.append(commit));
     return this.#stage.append(commit);
+  }
+
+  /** Whether somebody reads events as they come, so that the newest are worth keeping. */
+  follow(isFollowed: boolean): void {
+    this.#isFollowed = isFollowed;
+    if (!isFollowed) this.#recent.clear();
   }
 
   readStream(query: StreamQuery): EventPage {
@@ -129,38 +137,32 @@ export class AllSourceStore {
     }
   }
 
-  publish(staged: StagedCommit): void {
-    const { commit, streams, firstPosition } = staged;
-    let position = firstPosition;
+  publish({ commit, streams, results, firstPosition }: StagedCommit): void {
+    const { live, records } = this.opened;
+    let nextPosition = firstPosition;
     for (let i = 0; i < streams.length; i++) {
-      const { streamId, events } = commit.streams[i] as Commit['streams'][number];
-      const stream = streams[i] as StagedCommit['streams'][number];
+      const stream = streams[i] as LiveStream;
+      const part = commit.streams[i] as StreamCommit;
+      const { version, position } = results[i] as AppendResult;
       if (stream.visible === 0) this.#streams++;
-      const stored: StoredEvent[] = [];
-      for (const { id, type, schemaVersion, data, metadata } of events) {
-        const event: StoredEvent = {
-          id,
-          streamId,
-          version: stream.visible + stored.length + 1,
-          position: position++,
-          type,
-          schemaVersion,
-          data,
-          metadata,
-          recordedAt: commit.recordedAt,
-        };
-        stored.push(event);
-        this.#recent.add(event);
-        this.#ids.add(event);
+      // What nobody follows, keeps or asks for is found in the log when it is read.
+      if (this.#isFollowed || stream.events !== undefined || this.#ids.isInUse) {
+        const events = storedEvents(part, version, nextPosition, commit.recordedAt);
+        live.extend(stream, events);
+        for (const event of events) {
+          if (this.#isFollowed) this.#recent.add(event);
+          if (this.#ids.isInUse) this.#ids.add(event);
+        }
       }
-      this.opened.live.publish(stream, stored);
-      this.#events += stored.length;
-      this.ingested += stored.length;
+      stream.visible = version;
+      stream.visiblePosition = position;
+      nextPosition = position + 1;
     }
-    if (commit.records.length > 0) {
-      this.opened.records.publish(commit.records, this.log.segments.at(-1) as LogSegment);
-    }
-    this.#reader.head = Math.max(this.#reader.head, position - 1);
+    const count = nextPosition - firstPosition;
+    this.#events += count;
+    this.ingested += count;
+    if (commit.records.length > 0) records.publish(commit.records, this.log.segments.at(-1) as LogSegment);
+    if (count > 0) this.#reader.head = nextPosition - 1;
   }
 
   published(): void {
@@ -225,4 +227,25 @@ export class AllSourceStore {
       upTo = through - 1;
     }
   }
+}
+
+/** @param version of the last of them @param firstPosition of the first */
+function storedEvents(
+  { streamId, events }: StreamCommit,
+  version: number,
+  firstPosition: number,
+  recordedAt: number,
+): StoredEvent[] {
+  const firstVersion = version - events.length + 1;
+  return events.map(({ id, type, schemaVersion, data, metadata }, i) => ({
+    id,
+    streamId,
+    version: firstVersion + i,
+    position: firstPosition + i,
+    type,
+    schemaVersion,
+    data,
+    metadata,
+    recordedAt,
+  }));
 }

@@ -34,23 +34,30 @@ export class CommitStage {
     private readonly readers: StageReaders,
   ) {}
 
-  async append(commit: Commit): Promise<readonly AppendResult[]> {
-    if (this.log.isFull) await this.log.room();
+  append(commit: Commit): Promise<readonly AppendResult[]> {
+    if (this.log.isFull) return this.log.room().then(() => this.append(commit));
     const ids = givenIds(commit);
-    if (ids.length > 0) {
-      await this.ids.load((size) => this.readers.newest(size));
-      // A commit that is on its way has no visible events to be compared with.
-      while (ids.some((id) => this.#staged.has(id))) await this.log.settled();
-      if (this.log.failure !== undefined) throw this.log.failure;
-      const repeated = this.#repeated(commit);
-      if (repeated !== undefined) return repeated;
-    }
-    // From the comparison of ids to the staging nothing is awaited, so nobody comes in between.
+    return ids.length === 0 ? this.#decide(commit, ids) : this.#appendOnce(commit, ids);
+  }
+
+  /** Ids that somebody has given may stand in the store already. */
+  async #appendOnce(commit: Commit, ids: readonly string[]): Promise<readonly AppendResult[]> {
+    await this.ids.load((size) => this.readers.newest(size));
+    // A commit that is on its way has no visible events to be compared with.
+    while (ids.some((id) => this.#staged.has(id))) await this.log.settled();
+    if (this.log.failure !== undefined) throw this.log.failure;
+    // From this comparison to the staging nothing is awaited, so nobody comes in between.
+    return this.#repeated(commit) ?? this.#decide(commit, ids);
+  }
+
+  #decide(commit: Commit, ids: readonly string[]): Promise<readonly AppendResult[]> {
     const refusal = this.#refusalOf(commit);
     if (refusal === undefined) return this.#stage(commit, ids);
     // What it was compared with may not be visible yet: whoever reads after the refusal has to see it.
-    if (this.log.hasStaged) await this.log.settled();
-    throw refusal;
+    const seen = this.log.hasStaged ? this.log.settled() : Promise.resolve();
+    return seen.then(() => {
+      throw refusal;
+    });
   }
 
   #stage(commit: Commit, ids: readonly string[]): Promise<readonly AppendResult[]> {

@@ -3,9 +3,10 @@ import type { StoredEvent } from '../../core/stored-event.js';
 import { passesFilter } from '../../core/event-filter.js';
 import { Limits } from '../../core/limits.js';
 import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
-import type { LiveStreams } from './live/live-streams.js';
+import type { LiveStream, LiveStreams } from './live/live-streams.js';
 import type { RecentEvents } from './live/recent-events.js';
 import type { LogSegment } from './log/log-segment.js';
+import { type StreamFrame, StreamFrames } from './log/stream-frames.js';
 import type { SealedEvents } from './sealed/sealed-events.js';
 
 /** Events that are read at once while a filter looks for some of them. */
@@ -14,6 +15,7 @@ const SCAN_EVENTS = 4096;
 export class EventReader {
   /** The last position that readers may see. */
   head = 0;
+  readonly #frames = new StreamFrames((position) => this.#segmentOf(position));
 
   constructor(
     private readonly live: LiveStreams,
@@ -65,7 +67,7 @@ export class EventReader {
   async readFrom(position: number, limit: number): Promise<readonly StoredEvent[]> {
     if (position >= this.recent.firstPosition) return this.recent.readFrom(position, limit);
     if (position <= this.sealed.through) return this.sealed.readFrom(position, limit);
-    const segment = this.log.segments.find(({ end, events }) => events > 0 && end.position >= position);
+    const segment = this.#segmentOf(position);
     return segment?.readFrom(Math.max(position, segment.start.firstPosition), limit) ?? [];
   }
 
@@ -116,27 +118,40 @@ export class EventReader {
     if (stream === undefined) return [];
     stream.wasRead = true;
     if (stream.events !== undefined) return stream.events.slice(from - 1, through);
-    const events = this.#versionsInFiles(streamId, stream.visiblePosition, from, through);
+    const events = this.#versionsInFiles(streamId, stream, from, through);
     if (from === 1 && through === stream.visible) this.live.keep(stream, [...events]);
     return events;
   }
 
-  /** The log is followed back from frame to frame; what is before it has been sealed. */
-  #versionsInFiles(streamId: string, lastPosition: number, from: number, through: number): StoredEvent[] {
-    const parts: StoredEvent[][] = [];
-    let firstInLog = Infinity;
-    for (let position = lastPosition; position > this.sealed.through;) {
-      const segment = this.log.segments.find(({ end, events }) => events > 0 && end.position >= position);
-      if (segment === undefined) break;
-      const { events, previousPosition } = segment.readStreamAt(streamId, position);
-      firstInLog = events[0]?.version ?? firstInLog;
-      parts.push(events.filter(({ version }) => version >= from && version <= through));
-      if (firstInLog <= from) break;
-      position = previousPosition;
+  /** What is not in the log any more has been sealed. */
+  #versionsInFiles(streamId: string, stream: LiveStream, from: number, through: number): StoredEvent[] {
+    const frames = this.#frames.of(streamId, stream, this.sealed.through);
+    const firstInLog = frames[0]?.firstVersion ?? Infinity;
+    const events =
+      from < firstInLog ? this.sealed.readStream(streamId, from, Math.min(through, firstInLog - 1)) : [];
+    for (let i = firstFrom(frames, from); i < frames.length; i++) {
+      const { position, firstVersion } = frames[i] as StreamFrame;
+      if (firstVersion > through) break;
+      for (const event of this.#segmentOf(position)?.readStreamAt(streamId, position).events ?? []) {
+        if (event.version >= from && event.version <= through) events.push(event);
+      }
     }
-    const inLog = parts.reverse().flat();
-    if (firstInLog <= from) return inLog;
-    const sealed = this.sealed.readStream(streamId, from, Math.min(through, firstInLog - 1));
-    return [...sealed, ...inLog];
+    return events;
   }
+
+  #segmentOf(position: number): LogSegment | undefined {
+    return this.log.segments.find(({ end, events }) => events > 0 && end.position >= position);
+  }
+}
+
+/** The index of the first frame that reaches as far as `version`, by bisection. */
+function firstFrom(frames: readonly StreamFrame[], version: number): number {
+  let low = 0;
+  let high = frames.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((frames[middle]?.version ?? Infinity) < version) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -11,13 +11,15 @@ import type { WriteAheadLog } from './log/write-ahead-log.js';
 import { mergeable } from './mergeable.js';
 import type { OpenedStore } from './opening/open-store.js';
 import type { StoreFiles } from './opening/store-files.js';
-import { readWhole } from './files/store-directory.js';
+import { readWhole, storageError } from './files/store-directory.js';
 import type { RunEntry, SegmentEntry } from './sealed/manifest.js';
 import { pathsOf, runName, runPath, segmentPaths } from './sealed/sealed-names.js';
 import { SealedSegment } from './sealed/sealed-segment.js';
 import type { StoreManifest } from './sealed/store-manifest.js';
 import { openSortedTable, type SortedTable } from './tables/sorted-table.js';
 
+/** Every opening begins a file, so many openings make many files that hold little. */
+const LOG_FILES_MAX = 16;
 /** Time until a job that failed is tried again, if nobody asks for it before. */
 const RETRY_DELAY_MS = 5_000;
 
@@ -55,17 +57,15 @@ export class Sealing {
 
   /** Resolves when the log has become shorter, or cannot be made so. */
   async caughtUp(): Promise<void> {
-    while (this.#isBehind && !this.#isClosed) await this.#start();
+    // Why it cannot is no concern of who appends.
+    while (this.#isBehind && !this.#isClosed) await this.#start().catch(() => undefined);
   }
 
   /** Seals if there is enough to seal. To be called after commits. */
   consider(): void {
     if (!this.#seals || this.#isClosed) return;
-    const { bytes } = this.log;
-    this.#isBehind = bytes > this.settings.walBytesMax && this.lastError === undefined;
-    const events = this.log.segments.reduce((sum, segment) => sum + segment.events, 0);
-    const isEnough = bytes >= this.settings.sealAfterBytes || events >= this.settings.sealAfterEvents;
-    if (isEnough && this.lastError === undefined) {
+    this.#isBehind = this.log.bytes > this.settings.walBytesMax && this.lastError === undefined;
+    if (this.#isDue && this.lastError === undefined) {
       this.#startUnawaited();
       return;
     }
@@ -96,10 +96,7 @@ export class Sealing {
 
   /** Merges until nothing is left to merge. @throws what keeps it from being merged */
   async mergeAll(): Promise<void> {
-    await this.#working?.catch(() => undefined);
-    while (!this.#isClosed && (await this.#exclusively(() => this.#merge()))) {
-      // Once more.
-    }
+    if (this.#seals && !this.#isClosed) await this.#start();
   }
 
   /** Keeps the files of the moment on disk until `work` is done. */
@@ -125,6 +122,16 @@ export class Sealing {
     await Promise.all(this.#holds);
   }
 
+  /** The log holds as much as is to be sealed at once. */
+  get #isDue(): boolean {
+    const { bytes, segments } = this.log;
+    return (
+      bytes >= this.settings.sealAfterBytes ||
+      segments.length > LOG_FILES_MAX ||
+      segments.reduce((sum, segment) => sum + segment.events, 0) >= this.settings.sealAfterEvents
+    );
+  }
+
   get #seals(): boolean {
     return this.settings.path !== undefined;
   }
@@ -142,36 +149,31 @@ export class Sealing {
     }));
   }
 
-  #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const done = work();
-    this.#working = done.then(
-      () => undefined,
-      () => undefined,
-    );
-    return done.finally(() => (this.#working = undefined));
-  }
-
   async #round(): Promise<void> {
     try {
       await this.log.cut();
-      while (!this.#isClosed && (await this.#seal())) {
+      // Not what comes meanwhile: where appends are faster than sealing, a round would never end, nor a flush.
+      const newest = this.log.segments.at(-1) as LogSegment;
+      while (!this.#isClosed && (await this.#seal(newest))) {
         // Until nothing but the newest file is left.
       }
-      while (!this.#isClosed && (await this.#merge())) {
+      // The log comes first: it is what appends may have to wait for.
+      while (!this.#isClosed && !this.#isDue && (await this.#merge())) {
         // Until nothing is left to merge.
       }
       this.lastError = undefined;
     } catch (error) {
-      this.lastError = error;
+      const { path } = this.files.directory;
+      this.lastError = storageError(error, path, 'it cannot be sealed now, and will be tried again');
       this.counts.failures++;
       this.#isBehind = false;
-      throw error;
+      throw this.lastError;
     }
   }
 
-  /** Seals the oldest files of the log, as many as one segment may hold. Gives whether there were any. */
-  async #seal(): Promise<boolean> {
-    const sealed = this.#oldest();
+  /** Seals the oldest files of the log before one, as many as one segment may hold. Gives whether there were any. */
+  async #seal(before: LogSegment): Promise<boolean> {
+    const sealed = this.#oldest(before);
     const last = sealed.at(-1);
     if (last === undefined) return false;
     const result = await this.runner.run({
@@ -202,10 +204,11 @@ export class Sealing {
   }
 
   /** Files of the log that are full, without a gap between their positions. */
-  #oldest(): readonly LogSegment[] {
+  #oldest(before: LogSegment): readonly LogSegment[] {
     const found: LogSegment[] = [];
     let events = 0;
-    for (const segment of this.log.segments.slice(0, -1)) {
+    for (const segment of this.log.segments) {
+      if (segment === before) break;
       const previous = found.at(-1);
       const follows = previous === undefined || previous.end.position + 1 === segment.start.firstPosition;
       if (!follows || (events > 0 && events + segment.events > Limits.segmentEventsMax)) break;

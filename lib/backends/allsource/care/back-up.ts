@@ -1,11 +1,11 @@
 /** Copies a store while it is in use: what is sealed does not change, and of the log as much is taken as is durable now. */
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { StorageUnavailableError } from '../allsource.errors.js';
 import type { AllSourceStore } from '../allsource-store.js';
 import type { FileSystem } from '../files/file-system.js';
-import { ensureDirectory, readWhole, StoreDirectory } from '../files/store-directory.js';
-import { type Manifest, writeManifest } from '../sealed/manifest.js';
+import { ensureDirectory, StoreDirectory } from '../files/store-directory.js';
+import { type Manifest, writeManifest, writeUnfinishedManifest } from '../sealed/manifest.js';
 import { runPath, segmentPaths } from '../sealed/sealed-names.js';
 
 /**
@@ -28,7 +28,7 @@ export async function backUp(
   target: string,
   files: FileSystem,
 ): Promise<BackupReport> {
-  const { manifest, log, head } = momentOf(store);
+  const { manifest, log, position } = momentOf(store);
   const to = new StoreDirectory(target, join(target, 'wal'));
   ensureDirectory(files, target);
   const found = files.list(target);
@@ -38,6 +38,8 @@ export async function backUp(
       `a backup needs an empty directory, and there is ${found[0]}; give another path`,
     );
   }
+  // Whoever opens a copy that was never finished is told so; an empty directory would be taken for a new store.
+  writeUnfinishedManifest(files, to.manifest);
   for (const folder of [to.segments, to.index, to.records, to.log]) ensureDirectory(files, folder);
 
   const from = store.files.directory;
@@ -53,29 +55,28 @@ export async function backUp(
     ...manifest.runs.map(({ name }) => [runPath(from, name), runPath(to, name)] as const),
   ];
   for (const [source, copy] of copies) bytes += await copyFile(store.files.sealed, source, files, copy);
-  for (const { name, content } of log) bytes += writeFile(files, join(to.log, name), content);
+  for (const { name, path, bytes: end } of log) {
+    bytes += await copyFile(store.files.log, path, files, join(to.log, name), end);
+  }
   for (const folder of [to.segments, to.index, to.records, to.log]) files.syncDirectory(folder);
   // Last: until it is there, the copy is no store.
   writeManifest(files, to.manifest, manifest);
-  return { directory: target, position: head, files: copies.length + log.length + 1, bytes };
+  return { directory: target, position, files: copies.length + log.length + 1, bytes };
 }
 
 interface Moment {
   readonly manifest: Manifest;
-  readonly log: readonly { readonly name: string; readonly content: Buffer }[];
-  readonly head: number;
+  /** Files of the log, and how much of each is acknowledged. */
+  readonly log: readonly { readonly name: string; readonly path: string; readonly bytes: number }[];
+  readonly position: number;
 }
 
 /** Everything that changes, taken at once: the log without what is not acknowledged yet. */
 function momentOf(store: AllSourceStore): Moment {
-  const segments = store.log.segments.filter((segment) => segment.hasFrames);
-  const log = segments.map(({ name, file, endOffset }) => {
-    const content = readWhole(store.files.log, file.path);
-    content.fill(0, endOffset);
-    return { name: basename(name), content };
-  });
+  const segments = store.files.logIsKept ? store.log.segments.filter((segment) => segment.hasFrames) : [];
+  const log = segments.map(({ name, file, endOffset }) => ({ name, path: file.path, bytes: endOffset }));
   const { current } = store.manifest;
-  const sequence = segments.at(-1)?.end.sequence ?? current.sealed.sequence;
+  const { sequence, position } = segments.at(-1)?.end ?? current.sealed;
   return {
     manifest: {
       ...current,
@@ -84,11 +85,17 @@ function momentOf(store: AllSourceStore): Moment {
       log: log.map(({ name }) => name),
     },
     log,
-    head: store.head,
+    position,
   };
 }
 
-async function copyFile(from: FileSystem, source: string, to: FileSystem, copy: string): Promise<number> {
+async function copyFile(
+  from: FileSystem,
+  source: string,
+  to: FileSystem,
+  copy: string,
+  end = Infinity,
+): Promise<number> {
   const input = from.open(source, 'read');
   try {
     const output = to.open(copy, 'create');
@@ -97,6 +104,8 @@ async function copyFile(from: FileSystem, source: string, to: FileSystem, copy: 
       const size = input.size();
       for (let at = 0; at < size; at += COPY_BYTES) {
         const got = input.read(buffer, 0, Math.min(COPY_BYTES, size - at), at);
+        // Behind what is acknowledged a file of the log has to hold nothing.
+        if (at + got > end) buffer.fill(0, Math.max(0, end - at), got);
         await output.writeOnThread(buffer, 0, got, at);
       }
       await output.syncOnThread();
@@ -108,15 +117,4 @@ async function copyFile(from: FileSystem, source: string, to: FileSystem, copy: 
     input.close();
     await setImmediate();
   }
-}
-
-function writeFile(files: FileSystem, path: string, content: Buffer): number {
-  const file = files.open(path, 'create');
-  try {
-    file.write(content, 0, content.length, 0);
-    file.sync();
-  } finally {
-    file.close();
-  }
-  return content.length;
 }

@@ -14,7 +14,7 @@ import { buildSegment } from '../jobs/run-job.js';
 import { FRAME_ALIGNMENT, FRAME_HEADER_BYTES, readFrameHeader } from '../log/frame.js';
 import { scanFrames } from '../log/log-scan.js';
 import type { LogEnd } from '../log/log-segment.js';
-import { encodeSegmentHeader, readSegmentHeader } from '../log/segment-header.js';
+import { encodeSegmentHeader, readSegmentHeader, type SegmentStart } from '../log/segment-header.js';
 import type { StoreFiles } from '../opening/store-files.js';
 import { ParquetSegment } from '../parquet/parquet-segment.js';
 import { checkWhole } from '../sealed/file-entry.js';
@@ -60,6 +60,7 @@ class Repair {
   readonly #lost: string[] = [];
   readonly #kept = new Set<string>();
   #isBroken = false;
+  #cut = (): void => undefined;
 
   constructor(
     private readonly files: StoreFiles,
@@ -92,6 +93,8 @@ class Repair {
       durableThrough: end.sequence,
       reservedThrough: Math.max(this.manifest.reservedThrough, reservedThrough),
     });
+    // After the manifest: only the damaged file tells which positions have been used.
+    this.#cut();
     return report;
   }
 
@@ -165,7 +168,10 @@ class Repair {
         this.#keepOriginals(i);
         break;
       }
-      const frames = scanFrames(bytes, start);
+      // What stands behind the beginning of the next file has been copied into that.
+      const next = this.manifest.log[i + 1];
+      const nextStart = next === undefined ? undefined : this.#startOf(next);
+      const frames = scanFrames(bytes, start, nextStart && nextStart.firstSequence - 1);
       let step = frames.next();
       while (step.done !== true) step = frames.next();
       const { offset, problem, durableThrough } = step.value;
@@ -174,29 +180,25 @@ class Repair {
       end = step.value.end;
       log.push(name);
       const isWhole = bytes.length >= start.capacity && end.sequence >= wanted;
-      // What stands behind the beginning of the next file has been copied into that.
-      const next = this.manifest.log[i + 1];
-      if (isWhole && (next === undefined || this.#begins(next, end))) continue;
+      if (isWhole && (next === undefined || nextStart?.firstSequence === end.sequence + 1)) continue;
       this.#lost.push(
         `${path}, byte ${offset}: ${problem ?? 'the log ends here'}; lost is what comes after commit ${end.sequence}`,
       );
       this.#keepOriginals(i);
-      this.#cut(path, bytes, offset);
+      this.#cut = () => this.#shorten(path, bytes, start, offset);
       break;
     }
     return { log, end, reservedThrough: this.#lastKnownPosition() };
   }
 
-  #begins(name: string, end: LogEnd): boolean {
+  #startOf(name: string): SegmentStart | undefined {
     const path = join(this.files.directory.log, name);
-    if (this.files.log.stat(path)?.kind !== 'file') return false;
-    return readSegmentHeader(readWhole(this.files.log, path))?.firstSequence === end.sequence + 1;
+    if (this.files.log.stat(path)?.kind !== 'file') return undefined;
+    return readSegmentHeader(readWhole(this.files.log, path));
   }
 
   /** Puts a file in the place of the damaged one that ends where that is still good. */
-  #cut(path: string, bytes: Buffer, offset: number): void {
-    const start = readSegmentHeader(bytes);
-    if (start === undefined) return;
+  #shorten(path: string, bytes: Buffer, start: SegmentStart, offset: number): void {
     const content = Buffer.alloc(start.capacity);
     bytes.copy(content, 0, 0, offset);
     encodeSegmentHeader({ ...start, durableThrough: 0 }).copy(content);

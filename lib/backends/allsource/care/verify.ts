@@ -9,12 +9,13 @@ import type { AllSourceStore } from '../allsource-store.js';
 import { readWhole } from '../files/store-directory.js';
 import { eventsOf } from '../log/frame-contents.js';
 import { scanFrames } from '../log/log-scan.js';
-import type { LogSegment } from '../log/log-segment.js';
 import { readSegmentHeader } from '../log/segment-header.js';
 import { EventDigest } from '../sealed/event-digest.js';
 import { checkWhole } from '../sealed/file-entry.js';
 import { runPath } from '../sealed/sealed-names.js';
-import type { SealedSegment } from '../sealed/sealed-segment.js';
+import { SealedSegment } from '../sealed/sealed-segment.js';
+import { ByteCache } from '../tables/byte-cache.js';
+import { openSortedTable } from '../tables/sorted-table.js';
 
 /**
  * What a verification found.
@@ -34,7 +35,7 @@ export interface VerificationReport {
   readonly digest: string;
 }
 
-/** The store is not sealed or merged meanwhile; it is read as it is at the call, and may grow. */
+/** The store is read as it is at the call; its files have to stay on disk meanwhile, and it may grow. */
 export async function verifyStore(store: AllSourceStore): Promise<VerificationReport> {
   const verification = new Verification(store);
   await verification.run();
@@ -56,25 +57,31 @@ class Verification {
     // Taken together, before anything is awaited, so that they describe one moment.
     const segments = opened.sealed.segments;
     const logged = log.segments.map((segment) => ({
-      segment,
-      end: segment.end,
-      bytes: this.#contentOf(segment),
+      path: segment.file.path,
+      through: segment.end.sequence,
     }));
     const { runs } = manifest.current;
-    const tables = this.store.sealing.runs;
-    for (const segment of segments) await this.#attempt(() => this.#checkSegment(segment));
-    for (const [i, { name, records, file }] of runs.entries()) {
+    // Read through files of their own: what is merged meanwhile is closed, and stays on disk until this is done.
+    for (const { paths, entry } of segments) {
+      await this.#attempt(async () => {
+        const segment = new SealedSegment(files.sealed, paths, entry, new ByteCache(0));
+        await this.#checkSegment(segment).finally(() => segment.retire());
+      });
+    }
+    for (const { name, records, file } of runs) {
       await this.#attempt(async () => {
         this.#files++;
-        checkWhole(files.sealed, runPath(files.directory, name), file, `${records} records`);
-        for (const { key } of tables[i]?.entries() ?? []) {
-          if (key.length > 0) this.#records++;
+        const path = runPath(files.directory, name);
+        checkWhole(files.sealed, path, file, `${records} records`);
+        const table = openSortedTable(files.sealed, path, new ByteCache(0));
+        try {
+          for (const { key } of table.entries()) if (key.length > 0) this.#records++;
+        } finally {
+          table.close();
         }
       });
     }
-    for (const { segment, end, bytes } of logged) {
-      await this.#attempt(async () => this.#checkLog(segment, bytes, end.sequence));
-    }
+    for (const { path, through } of logged) await this.#attempt(async () => this.#checkLog(path, through));
   }
 
   report(): VerificationReport {
@@ -125,23 +132,24 @@ class Verification {
     }
   }
 
-  #checkLog({ file }: LogSegment, bytes: Buffer, through: number): void {
+  #checkLog(path: string, through: number): void {
+    const bytes = readWhole(this.store.files.log, path);
     this.#files++;
     const start = readSegmentHeader(bytes);
     if (start === undefined) {
-      throw new StoreCorruptedError(file.path, 0, 'the header of the file is damaged', 'the commits in it');
+      throw new StoreCorruptedError(path, 0, 'the header of the file is damaged', 'the commits in it');
     }
     if (through < start.firstSequence) return;
     const frames = scanFrames(bytes, start, through);
     let next = frames.next();
     for (; next.done !== true; next = frames.next()) {
       const { header, body } = next.value;
-      for (const event of eventsOf(header, body)) this.#checkEvent(event, file.path);
+      for (const event of eventsOf(header, body)) this.#checkEvent(event, path);
     }
     const { end, offset, problem } = next.value;
     if (end.sequence === through) return;
     const lost = `commits ${end.sequence + 1} to ${through}`;
-    throw new StoreCorruptedError(file.path, offset, problem ?? 'frames are missing here', lost);
+    throw new StoreCorruptedError(path, offset, problem ?? 'frames are missing here', lost);
   }
 
   #checkEvent(event: StoredEvent, path: string): void {
@@ -159,9 +167,5 @@ class Verification {
       `position ${position} (version ${version} of "${streamId}") follows position ${last} (version ${before})`,
       'events between them',
     );
-  }
-
-  #contentOf(segment: LogSegment): Buffer {
-    return readWhole(this.store.files.log, segment.file.path);
   }
 }

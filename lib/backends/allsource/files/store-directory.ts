@@ -66,7 +66,14 @@ export function replaceFile(files: FileSystem, path: string, content: Buffer): v
     file.close();
   }
   files.rename(unfinished, path);
-  files.syncDirectory(dirname(path));
+  try {
+    files.syncDirectory(dirname(path));
+  } catch (error) {
+    // Not the error of a full disk, which would say that nothing was changed.
+    throw new StorageUnavailableError(path, 'it was replaced, and may be the old one after a crash', {
+      cause: error,
+    });
+  }
 }
 
 /** The whole content of a file. */
@@ -94,10 +101,15 @@ function attempt<T>(work: () => T, path: string, problem: string): T {
   try {
     return work();
   } catch (error) {
-    const code = errorCode(error);
-    if (code === undefined) throw error;
-    throw new StorageUnavailableError(path, `${problem}: ${REASONS[code] ?? code}`, { cause: error });
+    throw storageError(error, path, problem);
   }
+}
+
+/** An error of the file system in words; any other as it is. */
+export function storageError(error: unknown, path: string, problem: string): unknown {
+  const code = errorCode(error);
+  if (code === undefined) return error;
+  return new StorageUnavailableError(path, `${problem}: ${REASONS[code] ?? code}`, { cause: error });
 }
 
 export function isDiskFull(error: unknown): boolean {

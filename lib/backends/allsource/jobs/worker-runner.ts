@@ -40,7 +40,7 @@ export class WorkerRunner implements JobRunner {
     worker.unref();
     this.#worker = worker;
     try {
-      const answer = await answerOf(worker);
+      const answer = await this.#answerOf(worker, job);
       if ('result' in answer) return answer.result;
       throw errorOf(answer.failure);
     } finally {
@@ -52,14 +52,18 @@ export class WorkerRunner implements JobRunner {
     this.#isClosed = true;
     await this.#worker?.terminate();
   }
-}
 
-function answerOf(worker: Worker): Promise<JobAnswer> {
-  return new Promise((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', () => reject(new StoreClosedError('sealing')));
-  });
+  #answerOf(worker: Worker, { places }: Job): Promise<JobAnswer> {
+    return new Promise((resolve, reject) => {
+      const died = (message: string): Error =>
+        this.#isClosed
+          ? new StoreClosedError('sealing')
+          : errorOf({ message, stack: undefined, path: places.segments });
+      worker.once('message', resolve);
+      worker.once('error', ({ message }) => reject(died(message)));
+      worker.once('exit', (code) => reject(died(`the worker thread ended with code ${code}`)));
+    });
+  }
 }
 
 function errorOf({ message, stack, path, damage }: JobFailure): Error {

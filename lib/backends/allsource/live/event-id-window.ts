@@ -25,13 +25,17 @@ export class EventIdWindow {
     return (this.#loaded ??= this.#load(readNewest));
   }
 
+  /** Whether anybody has asked for an id, so that events have to be told to it. */
+  get isInUse(): boolean {
+    return this.#loaded !== undefined;
+  }
+
   find(id: string): EventPlace | undefined {
     return this.#newer.get(id) ?? this.#older.get(id);
   }
 
-  /** Takes note of an event, as soon as anybody has asked for one. */
+  /** Takes note of an event. */
   add({ id, streamId, version, position }: StoredEvent): void {
-    if (this.#loaded === undefined) return;
     this.#newer.set(id, { streamId, version, position });
     if (this.#newer.size < this.size) return;
     this.#older = this.#newer;

@@ -1,9 +1,10 @@
 /**
- * The version of every stream, and the events of those that are in use.
+ * The version of every stream, and the events of those that are read.
  *
- * A stream that nobody has touched since the opening is a number in a map. One that is written or read becomes an
- * object that keeps its events, as far as a budget of bytes goes: reading a stream that is in use costs no more than in
- * the memory backend. Who was not read since the last look gives way first (the CLOCK algorithm, Corbató 1968).
+ * A stream that nobody has touched since the opening is a number in a map, one that is in use an object. From its first
+ * reading on its events are kept, as far as a budget of bytes goes, so that reading it again costs no more than in the
+ * memory backend, and writing what nobody reads costs nothing. Who was not read since the last look gives way first
+ * (the CLOCK algorithm, Corbató 1968).
  */
 import type { StoredEvent } from '../../../core/stored-event.js';
 
@@ -78,13 +79,8 @@ export class LiveStreams {
     return typeof found === 'object' ? found.visible : (found ?? 0);
   }
 
-  /** Makes the next events of a stream visible. */
-  publish(stream: LiveStream, events: readonly StoredEvent[]): void {
-    // A stream that begins is kept from the start; one that was there already is kept when somebody reads it.
-    if (stream.visible === 0) this.#keep(stream, []);
-    const last = events[events.length - 1] as StoredEvent;
-    stream.visible = last.version;
-    stream.visiblePosition = last.position;
+  /** Adds events that have become visible to a stream that is kept. */
+  extend(stream: LiveStream, events: readonly StoredEvent[]): void {
     if (stream.events === undefined) return;
     let bytes = 0;
     for (const event of events) {

@@ -3,7 +3,7 @@ import { sizeOf } from './live-streams.js';
 
 /**
  * The newest events by position, as many as a budget of bytes holds: readers that keep up with the writers are served
- * from here. Two halves take turns, so forgetting costs nothing per event.
+ * from here, and while there are none it stays empty. Two halves take turns, so forgetting costs nothing per event.
  */
 export class RecentEvents {
   readonly #halfBudgetBytes: number;
@@ -18,6 +18,12 @@ export class RecentEvents {
   /** The position of the oldest one, Infinity where there is none. Those behind it follow without a gap. */
   get firstPosition(): number {
     return (this.#older[0] ?? this.#newer[0])?.position ?? Infinity;
+  }
+
+  clear(): void {
+    this.#older = [];
+    this.#newer = [];
+    this.#newerBytes = 0;
   }
 
   add(event: StoredEvent): void {

@@ -37,7 +37,7 @@ export class SegmentFiles {
       file.write(header, 0, header.length, 0);
       if (frames.length > 0) file.write(frames, 0, frames.length, SEGMENT_HEADER_BYTES);
       file.sync();
-      const name = nameOf(start);
+      const name = this.#freeName(start);
       const path = join(this.directory, name);
       this.files.rename(file.path, path);
       this.files.syncDirectory(this.directory);
@@ -84,8 +84,9 @@ export class SegmentFiles {
       file = this.#unnamed();
       for (let at = 0; at < capacity; at += ZEROS_BYTES) {
         await file.writeOnThread(ZEROS, 0, Math.min(ZEROS_BYTES, capacity - at), at);
+        // Piece by piece: the log's own sync must not wait for all of it.
+        await file.syncOnThread();
       }
-      await file.syncOnThread();
       this.#spare = { file, capacity };
     } catch {
       // Without it a commit has to wait, and meets the fault itself where there is one.
@@ -107,6 +108,15 @@ export class SegmentFiles {
     return { file, capacity };
   }
 
+  /** A file that never got a frame leaves its name taken: the next one begins at the same place. */
+  #freeName(start: SegmentStart): string {
+    const name = nameOf(start);
+    for (let i = 0; ; i++) {
+      const free = `${name}${i === 0 ? '' : `-${i}`}.wal`;
+      if (this.files.stat(join(this.directory, free)) === undefined) return free;
+    }
+  }
+
   #unnamed(): OpenFile {
     return this.files.open(join(this.directory, `spare-${++this.#unnamedFiles}${UNFINISHED}`), 'create');
   }
@@ -115,5 +125,5 @@ export class SegmentFiles {
 /** By its first position; commits without events do not move that on, and a recovery may begin anew where it stood. */
 function nameOf({ firstPosition, firstSequence, epoch }: SegmentStart): string {
   const digits = (n: number): string => String(n).padStart(DIGITS, '0');
-  return `${digits(firstPosition)}-${digits(firstSequence)}-${epoch}.wal`;
+  return `${digits(firstPosition)}-${digits(firstSequence)}-${epoch}`;
 }

@@ -178,6 +178,8 @@ export class WriteAheadLog {
     try {
       this.#rotate(0);
     } catch (error) {
+      // The commits that wait need no new file.
+      if (isDiskFull(error)) throw new DiskFullError(this.#chain.directory, { cause: error });
       throw this.#takeBackAll(error);
     }
   }
@@ -202,6 +204,8 @@ export class WriteAheadLog {
   /** Takes no more commits, since a file beside the log could not be written. */
   stop(path: string, cause: unknown): void {
     this.#failure ??= new StoreFailedError(path, { cause });
+    this.#reject(this.#collecting, () => this.#failure as StoreFailedError);
+    this.#staged = this.#published;
   }
 
   /** Ends after the commits in flight. */
@@ -242,33 +246,38 @@ export class WriteAheadLog {
       this.#takeBackAll(error);
       return;
     }
-    const { file, endOffset } = this.#active;
-    const start = this.timing.start();
-    if (this.timing.onThread && this.options.durability === 'commit') {
-      void file
-        .writeOnThread(bytes, 0, length, endOffset)
-        .then(() => file.syncOnThread())
-        .then(
-          () => this.#wasWritten(group, start, true),
-          (error: unknown) => this.#couldNotWrite(error),
-        );
+    const active = this.#active;
+    const { file, endOffset } = active;
+    if (this.options.durability === 'commit' && this.timing.takeThread()) {
+      void file.writeOnThread(bytes, 0, length, endOffset).then(
+        () =>
+          file.syncOnThread().then(
+            () => this.#wasWritten(group, true),
+            (error: unknown) => this.#fail(active, error),
+          ),
+        (error: unknown) => this.#couldNotWrite(error),
+      );
       return;
     }
+    let isSyncing = false;
     try {
+      const start = this.timing.start();
       file.write(bytes, 0, length, endOffset);
-      if (this.options.durability === 'commit') file.sync();
+      if (this.options.durability === 'commit') {
+        isSyncing = true;
+        file.sync();
+        this.timing.end(start);
+      }
     } catch (error) {
-      this.#couldNotWrite(error);
+      if (isSyncing) this.#fail(active, error);
+      else this.#couldNotWrite(error);
       return;
     }
-    this.#wasWritten(group, start, this.options.durability === 'commit');
+    this.#wasWritten(group, this.options.durability === 'commit');
   }
 
-  #wasWritten(group: Group, start: number, synced: boolean): void {
-    if (synced) {
-      this.timing.end(start);
-      this.counts.syncs++;
-    }
+  #wasWritten(group: Group, synced: boolean): void {
+    if (synced) this.counts.syncs++;
     this.counts.groups++;
     const active = this.#active;
     for (const staged of group.commits) {
@@ -289,7 +298,10 @@ export class WriteAheadLog {
     this.#chain.lookAhead();
   }
 
-  /** A full disk is met before anything counts; then what part of the group may have been written is wiped out. */
+  /**
+   * A full disk is met before anything counts; then what part of the group may have been written is wiped out. Not so
+   * when a sync met it: no file is synced again after that.
+   */
   #couldNotWrite(error: unknown): void {
     const active = this.#active;
     if (isDiskFull(error)) {
@@ -348,7 +360,12 @@ export class WriteAheadLog {
   #rotate(bytes: number): void {
     const previous = this.#active;
     if (this.#durable < previous.end.sequence && this.options.durability !== 'memory') {
-      previous.file.sync();
+      try {
+        previous.file.sync();
+      } catch (error) {
+        // Never a full disk that changes nothing: what was acknowledged may be lost.
+        throw new StoreFailedError(previous.file.path, { cause: error });
+      }
       this.counts.syncs++;
       this.#durable = previous.end.sequence;
     }
@@ -356,6 +373,7 @@ export class WriteAheadLog {
   }
 
   async #syncActive(): Promise<void> {
+    if (this.#failure !== undefined) return;
     const active = this.#active;
     const { sequence } = active.end;
     try {

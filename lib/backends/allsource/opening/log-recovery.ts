@@ -26,6 +26,11 @@ export interface RecoveredLog {
   readonly torn: TornTail | undefined;
 }
 
+/** What has to be closed again if the opening fails. */
+export interface Closable {
+  close(): void;
+}
+
 /** To be copied into a new file, byte by byte. */
 export interface Unproven {
   readonly frames: Buffer;
@@ -44,6 +49,7 @@ export interface TornTail {
 
 /**
  * @param onFrame is told of every commit, in order
+ * @param owned gets the files that stay open
  * @throws StoreCorruptedError
  */
 export function recoverLog(
@@ -51,6 +57,7 @@ export function recoverLog(
   directory: string,
   manifest: Manifest,
   onFrame: (frame: Frame, segment: LogSegment) => void,
+  owned: Closable[],
 ): RecoveredLog {
   const segments: LogSegment[] = [];
   const emptied: string[] = [];
@@ -80,6 +87,7 @@ export function recoverLog(
     }
     const proven = frames.filter(({ header }) => header.sequence <= wanted);
     const segment = new LogSegment(name, files.open(path, 'write'), start);
+    owned.push(segment);
     for (const frame of proven) {
       segment.addFrame(frame.header);
       onFrame(frame, segment);

@@ -5,8 +5,9 @@
  */
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { StoreCorruptedError } from '../allsource.errors.js';
+import { StorageUnavailableError, StoreCorruptedError } from '../allsource.errors.js';
 import type { AllSourceSettings } from '../allsource-options.js';
+import type { FileSystem } from '../files/file-system.js';
 import { ensureDirectory, replaceFile } from '../files/store-directory.js';
 import { LiveStreams } from '../live/live-streams.js';
 import { contentsOf } from '../log/frame-contents.js';
@@ -25,7 +26,7 @@ import { ByteCache } from '../tables/byte-cache.js';
 import { DamagedTableError } from '../tables/damaged-table.error.js';
 import { openSortedTable, type SortedTable } from '../tables/sorted-table.js';
 import type { TableBlock } from '../tables/table-block.js';
-import { recoverLog, type TornTail, type Unproven } from './log-recovery.js';
+import { type Closable, recoverLog, type TornTail, type Unproven } from './log-recovery.js';
 import type { StoreFiles } from './store-files.js';
 import { setStraysAside } from './strays.js';
 
@@ -64,6 +65,23 @@ export function openStore(
   newStoreId: () => string,
   now: () => number,
 ): OpenedStore {
+  const owned: Closable[] = [];
+  try {
+    return open(files, settings, newStoreId, now, owned);
+  } catch (error) {
+    for (const closable of owned) closable.close();
+    throw error;
+  }
+}
+
+/** @param owned gets everything that is to be closed if the opening fails */
+function open(
+  files: StoreFiles,
+  settings: AllSourceSettings,
+  newStoreId: () => string,
+  now: () => number,
+  owned: Closable[],
+): OpenedStore {
   const { directory } = files;
   const watch = new StepWatch();
   for (const path of [directory.path, directory.segments, directory.index, directory.records]) {
@@ -71,14 +89,15 @@ export function openStore(
   }
   ensureDirectory(files.log, directory.log);
   const before = readManifest(files.sealed, directory.manifest) ?? newStore(files, newStoreId);
+  if (!files.logIsKept) assertLogIsSealed(files.sealed, settings.logPath, before);
   const mark = String(now());
   const strays = setStraysAside(files, before, mark);
   watch.done('manifest');
 
   const blocks = new ByteCache<TableBlock>(settings.indexCacheBytes);
   const live = new LiveStreams(settings.streamCacheBytes);
-  const sealed = openSegments(files, before, settings, blocks, live);
-  const runs = openRuns(files, before, blocks);
+  const sealed = openSegments(files, before, settings, blocks, live, owned);
+  const runs = openRuns(files, before, blocks, owned);
   watch.done('sealed files');
 
   const records = new RecordIndex(runs, before.sealed.snapshots);
@@ -87,7 +106,8 @@ export function openStore(
     eventsInLog += header.events;
     restoreFrame(header, body, segment, live, records);
   };
-  const recovered = recoverLog(files.log, directory.log, before, onFrame);
+  const listed = files.logIsKept ? before : { ...before, log: [], durableThrough: before.sealed.sequence };
+  const recovered = recoverLog(files.log, directory.log, listed, onFrame, owned);
   const tornTail = recovered.torn && keepTornTail(files, recovered.torn, mark);
   watch.done('log');
 
@@ -114,6 +134,7 @@ export function openStore(
       capacity,
     };
     const made = segmentFiles.make(start, frames);
+    owned.push(made);
     made.snapshots = records.snapshots;
     log.push(made);
     return made;
@@ -150,6 +171,19 @@ export function openStore(
   };
 }
 
+/** A store that had a log is opened without one only when there is nothing left in that. */
+function assertLogIsSealed(files: FileSystem, logPath: string, manifest: Manifest): void {
+  if (manifest.log.length === 0) return;
+  const owned: Closable[] = [];
+  const { end, unproven } = recoverLog(files, logPath, manifest, () => undefined, owned);
+  for (const closable of owned) closable.close();
+  if (end.sequence === manifest.sealed.sequence && unproven === undefined) return;
+  throw new StorageUnavailableError(
+    logPath,
+    'the log of this store holds commits that are not sealed; open it once with `enableWal: true`, call `flush()` and close it',
+  );
+}
+
 /** A directory that holds files of a store, but no manifest, is not a new one. */
 function newStore({ sealed, log, directory }: StoreFiles, newStoreId: () => string): Manifest {
   for (const [files, folder] of [
@@ -177,13 +211,16 @@ function openSegments(
   { readCacheBytes }: AllSourceSettings,
   blocks: ByteCache<TableBlock>,
   live: LiveStreams,
+  owned: Closable[],
 ): SealedEvents {
   const segments = manifest.segments.map((entry) => {
     const paths = segmentPaths(directory, entry.name);
     const lost = `events at positions ${entry.from} to ${entry.to}`;
     checkFooter(files, paths.events, entry.events, lost);
     checkFooter(files, paths.index, entry.index, `the index of ${lost}`);
-    return new SealedSegment(files, paths, entry, blocks);
+    const segment = new SealedSegment(files, paths, entry, blocks);
+    owned.push({ close: () => segment.retire() });
+    return segment;
   });
   for (const segment of segments) {
     for (const { streamId, lastVersion } of segment.heads()) live.restore(streamId, lastVersion, 0);
@@ -195,12 +232,15 @@ function openRuns(
   { sealed: files, directory }: StoreFiles,
   manifest: Manifest,
   blocks: ByteCache<TableBlock>,
+  owned: Closable[],
 ): readonly SortedTable[] {
   return manifest.runs.map(({ name, records, file }) => {
     const path = runPath(directory, name);
     checkFooter(files, path, file, `${records} records`);
     try {
-      return openSortedTable(files, path, blocks);
+      const table = openSortedTable(files, path, blocks);
+      owned.push(table);
+      return table;
     } catch (error) {
       if (!(error instanceof DamagedTableError)) throw error;
       throw new StoreCorruptedError(path, error.offset, error.message, `${records} records`, {

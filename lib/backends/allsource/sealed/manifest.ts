@@ -11,6 +11,7 @@ import { readWhole, replaceFile } from '../files/store-directory.js';
 import type { ParquetCodecName } from '../parquet/parquet-codec.js';
 
 const FORMAT = 1;
+const UNFINISHED_BACKUP = Buffer.from('allframe-allsource: a backup that is not finished\n');
 const FIRST_LINE = /^allframe-allsource (\d+) ([0-9a-f]{8})$/;
 
 export interface Manifest {
@@ -93,6 +94,11 @@ export function writeManifest(files: FileSystem, path: string, manifest: Manifes
   );
 }
 
+/** Stands in the place of the manifest while a backup is made. */
+export function writeUnfinishedManifest(files: FileSystem, path: string): void {
+  replaceFile(files, path, UNFINISHED_BACKUP);
+}
+
 /**
  * `undefined` where there is none.
  * @throws StoreCorruptedError, UnsupportedFormatError
@@ -100,6 +106,9 @@ export function writeManifest(files: FileSystem, path: string, manifest: Manifes
 export function readManifest(files: FileSystem, path: string): Manifest | undefined {
   if (files.stat(path) === undefined) return undefined;
   const bytes = readWhole(files, path);
+  if (bytes.equals(UNFINISHED_BACKUP)) {
+    throw new StoreCorruptedError(path, 0, 'this is a backup that was never finished', 'what was not copied');
+  }
   const lineEnd = bytes.indexOf(0x0a);
   const [, format, checksum] = FIRST_LINE.exec(bytes.toString('latin1', 0, Math.max(lineEnd, 0))) ?? [];
   const content = bytes.subarray(lineEnd + 1);

@@ -40,8 +40,13 @@ export class SealedSegment {
     readonly entry: SegmentEntry,
     cache: ByteCache<TableBlock>,
   ) {
-    this.#table = this.#orCorrupted(() => openSortedTable(files, paths.index, cache));
     this.#file = files.open(paths.events, 'read');
+    try {
+      this.#table = this.#orCorrupted(() => openSortedTable(files, paths.index, cache));
+    } catch (error) {
+      this.#file.close();
+      throw error;
+    }
     this.#pages = new TextPages(this.#file);
   }
 
