@@ -1,6 +1,6 @@
 /** Takes the body of a frame apart, as far as its reader wants: whole events, those of one stream, or only names and places. */
 import type { StoredEvent } from '../../../core/stored-event.js';
-import { DELETED, EVENT_ID_BYTES, type FrameHeader } from './frame.js';
+import { DELETED, EMPTY_METADATA, EVENT_ID_BYTES, type FrameHeader } from './frame.js';
 
 /** The events of one stream in a frame, without their contents. */
 interface FrameStream {
@@ -101,7 +101,8 @@ class BodyReader {
     const type = this.#name();
     const schemaVersion = this.#uint32();
     const data = this.#text(this.#uint32());
-    const metadata = this.#text(this.#uint32());
+    const metadataBytes = this.#uint32();
+    const metadata = metadataBytes === 0 ? EMPTY_METADATA : this.#text(metadataBytes);
     const { recordedAt } = this.header;
     return { id, streamId, version, position, type, schemaVersion, data, metadata, recordedAt };
   }

@@ -28,6 +28,8 @@ export const FRAME_ALIGNMENT = 8;
 export const FRAME_BODY_BYTES_MAX = 256 * 1024 * 1024;
 
 export const EVENT_ID_BYTES = 36;
+/** What most events have, and no length says: a text of JSON is never empty. */
+export const EMPTY_METADATA = '{}';
 /** The length that stands for a record that is deleted. */
 export const DELETED = 0xffff_ffff;
 const UTF8_BYTES_PER_UNIT = 3;
@@ -91,7 +93,7 @@ export function encodeFrame(out: GrowingBuffer, commit: Commit, place: FramePlac
       out.ensure(4);
       putUint32(out, schemaVersion);
       putText(out, data);
-      putText(out, metadata);
+      putText(out, metadata === EMPTY_METADATA ? '' : metadata);
     }
   }
   for (const { collection, key, value } of commit.records) {

@@ -187,9 +187,13 @@ export class WriteAheadLog {
   /** Lets go of the files before `segment`: they have been sealed. */
   release(sealed: readonly LogSegment[]): void {
     this.#chain.remove(sealed);
-    void this.#delayedSync.idle().then(() => {
-      for (const segment of sealed) segment.close();
-    });
+    void this.#delayedSync
+      .idle()
+      .then(() => {
+        for (const segment of sealed) segment.close();
+      })
+      // They are needed no more, so it is nobody's concern.
+      .catch(() => undefined);
   }
 
   /** Syncs what was acknowledged before it was synced. */

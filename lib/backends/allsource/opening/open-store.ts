@@ -89,6 +89,8 @@ function open(
   }
   ensureDirectory(files.log, directory.log);
   const before = readManifest(files.sealed, directory.manifest) ?? newStore(files, newStoreId);
+  // A killed process may have left it in the page cache only, and what it does not list is set aside now.
+  files.sealed.syncDirectory(directory.path);
   if (!files.logIsKept) assertLogIsSealed(files.sealed, settings.logPath, before);
   const mark = String(now());
   const strays = setStraysAside(files, before, mark);

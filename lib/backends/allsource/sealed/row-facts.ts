@@ -3,9 +3,10 @@
  * million objects would be too much.
  */
 import type { StoredEvent } from '../../../core/stored-event.js';
+import { EMPTY_METADATA } from '../log/frame.js';
 import { GrowingBuffer } from '../log/growing-buffer.js';
 import type { PageAddress } from '../parquet/text-pages.js';
-import { EMPTY_METADATA, idBytes, type IndexedEvent } from './stream-entry.js';
+import { idBytes, type IndexedEvent } from './stream-entry.js';
 
 const ROW_BYTES = 56;
 const FIRST_BYTES = 1024 * ROW_BYTES;

@@ -2,6 +2,7 @@
 import type { StoredEvent } from '../../../core/stored-event.js';
 import { StoreCorruptedError } from '../allsource.errors.js';
 import type { FileSystem, OpenFile } from '../files/file-system.js';
+import { EMPTY_METADATA } from '../log/frame.js';
 import { DamagedPageError, DamagedSegmentError } from '../parquet/damaged-segment.error.js';
 import { ParquetSegment } from '../parquet/parquet-segment.js';
 import { TextPages } from '../parquet/text-pages.js';
@@ -11,15 +12,7 @@ import { openSortedTable, type SortedTable } from '../tables/sorted-table.js';
 import type { TableBlock } from '../tables/table-block.js';
 import type { SegmentEntry } from './manifest.js';
 import type { SegmentPaths } from './sealed-names.js';
-import {
-  EMPTY_METADATA,
-  idText,
-  type IndexedEvent,
-  StreamEntry,
-  streamKey,
-  streamOfKey,
-  TYPES_KEY,
-} from './stream-entry.js';
+import { idText, type IndexedEvent, StreamEntry, streamKey, streamOfKey, TYPES_KEY } from './stream-entry.js';
 
 /** Behind the keys that are no streams. */
 const FIRST_STREAM = '\u0001';

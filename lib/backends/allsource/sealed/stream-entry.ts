@@ -23,7 +23,6 @@ export interface IndexedEvent {
 export const TYPES_KEY = '\0types';
 /** A long stream has several entries, so that reading a page of it does not read all of it. */
 export const ENTRY_EVENTS_MAX = 256;
-export const EMPTY_METADATA = '{}';
 const ID_BYTES = 16;
 const VERSION_DIGITS = 14;
 
