@@ -8,6 +8,7 @@ import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
 import {
   type AllSourceOptions,
   type AllSourceSettings,
+  directoryPath,
   MEMORY_PATH,
   settingsOf,
 } from './allsource-options.js';
@@ -15,7 +16,7 @@ import { AllSourceStore } from './allsource-store.js';
 import { type BackupReport, backUp } from './care/back-up.js';
 import { type RepairReport, repairStore } from './care/repair.js';
 import { type VerificationReport, verifyStore } from './care/verify.js';
-import type { Release } from './files/directory-lock.js';
+import type { DirectoryLock } from './files/directory-lock.js';
 import { MemoryFileSystem } from './files/memory-file-system.js';
 import { ensureDirectory, storageError, StoreDirectory } from './files/store-directory.js';
 import { ProcessRunner } from './jobs/process-runner.js';
@@ -45,7 +46,7 @@ export class AllSourceBackend extends EventStoreBackend {
   readonly #files: StoreFiles;
   #store: AllSourceStore | undefined;
   #watchers = 0;
-  #locks: Release[] = [];
+  #locks: DirectoryLock[] = [];
   #openedAt = 0;
 
   /**
@@ -96,7 +97,7 @@ export class AllSourceBackend extends EventStoreBackend {
     }
   }
 
-  /** What the last opening found, and how long its steps took; `undefined` before the first. */
+  /** What the opening found, and how long its steps took; `undefined` while the backend is not open. */
   get opening(): OpeningReport | undefined {
     return this.#store?.opened.report;
   }
@@ -177,7 +178,7 @@ export class AllSourceBackend extends EventStoreBackend {
    */
   async backup(targetDirectory: string): Promise<BackupReport> {
     const store = this.#opened('backup');
-    const target = settingsOf({ persistencePath: targetDirectory }).path ?? targetDirectory;
+    const target = directoryPath(targetDirectory, 'targetDirectory');
     // Without a log that outlives the process only what is sealed can be copied.
     if (!this.#files.logIsKept) await store.flush();
     return store.sealing.holding(() => backUp(store, target, this.#host.files));
@@ -207,14 +208,13 @@ export class AllSourceBackend extends EventStoreBackend {
         () => this.#host.newStoreId(),
         () => this.#host.now(),
       );
-      const { newWorkerRunner } = this.#host;
-      const runner =
-        newWorkerRunner === undefined || this.#settings.sealIn === 'process'
-          ? new ProcessRunner(this.#files.sealed)
-          : newWorkerRunner();
-      this.#store = new AllSourceStore(this.#files, this.#settings, opened, runner, () =>
-        this.wakeWatchers(),
-      );
+      const worker = this.#settings.sealIn === 'worker' ? this.#host.newWorkerRunner() : undefined;
+      const runner = worker ?? new ProcessRunner(this.#files.sealed);
+      const locks = this.#locks;
+      this.#store = new AllSourceStore(this.#files, this.#settings, opened, runner, {
+        isHeld: () => locks.every((lock) => lock.isHeld()),
+        wake: () => this.wakeWatchers(),
+      });
     } catch (error) {
       await this.#unlock();
       throw storageError(error, this.#files.directory.path, 'the store cannot be opened');
@@ -251,7 +251,7 @@ export class AllSourceBackend extends EventStoreBackend {
   async #unlock(): Promise<void> {
     const locks = this.#locks;
     this.#locks = [];
-    for (const release of locks.toReversed()) await release();
+    for (const lock of locks.toReversed()) await lock.release();
   }
 
   #opened(operation: string): AllSourceStore {

@@ -1,5 +1,5 @@
 /** The options of the backend, what they are unless given, and what is refused. */
-import { isAbsolute, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { InvalidArgumentError } from '../../core/errors/input.errors.js';
 import type { Durability } from './log/write-ahead-log.js';
 import type { ParquetCodecName } from './parquet/parquet-codec.js';
@@ -43,7 +43,10 @@ export interface AllSourceOptions {
   readonly readCacheBytes?: number;
   /** Memory for stream indexes and records; default 16 MiB. */
   readonly indexCacheBytes?: number;
-  /** Seal and merge in a worker thread (default), or between other work of this process, which then takes longer. */
+  /**
+   * Seal and merge in a worker thread (default), or between other work of this thread, which then waits longer. An
+   * application bundled into one file has no script for a worker, and seals in its own thread.
+   */
   readonly sealIn?: 'worker' | 'process';
 }
 
@@ -75,8 +78,10 @@ export interface AllSourceSettings {
 export function settingsOf(options: AllSourceOptions): AllSourceSettings {
   const persists = flag(options, 'enablePersistence') ?? options.persistencePath !== undefined;
   const hasLog = (flag(options, 'enableWal') ?? true) && persists;
-  const given = directory(options, 'persistencePath');
-  const givenLog = directory(options, 'walPath');
+  const { persistencePath, walPath } = options;
+  const given =
+    persistencePath === undefined ? undefined : directoryPath(persistencePath, 'options.persistencePath');
+  const givenLog = walPath === undefined ? undefined : directoryPath(walPath, 'options.walPath');
   if (persists && given === undefined) {
     throw new InvalidArgumentError(
       'options.persistencePath',
@@ -143,22 +148,24 @@ function oneOf<T extends string>(
   );
 }
 
-/** The path made absolute. A URL is not shown in the error, since it may hold a password. */
-function directory(options: AllSourceOptions, name: 'persistencePath' | 'walPath'): string | undefined {
-  const value: unknown = options[name];
-  if (value === undefined) return undefined;
+/**
+ * The path made absolute. A URL is not shown in the error, since it may hold a password.
+ * @param subject what the caller calls it, for the error
+ * @throws InvalidArgumentError
+ */
+export function directoryPath(value: unknown, subject: string): string {
   if (typeof value !== 'string' || value === '') {
-    throw new InvalidArgumentError(`options.${name}`, 'the path of a directory is wanted');
+    throw new InvalidArgumentError(subject, 'the path of a directory is wanted');
   }
-  if (value.includes('\0')) throw new InvalidArgumentError(`options.${name}`, 'it holds a NUL character');
+  if (value.includes('\0')) throw new InvalidArgumentError(subject, 'it holds a NUL character');
   if (/^postgres(?:ql)?:/i.test(value)) {
     throw new InvalidArgumentError(
-      `options.${name}`,
+      subject,
       'it is the URL of a PostgreSQL server, and AllSource keeps events in a directory; for that server use PostgresBackend',
     );
   }
   if (/^[a-z][a-z\d+.-]+:\/\//i.test(value)) {
-    throw new InvalidArgumentError(`options.${name}`, 'the path of a directory is wanted, not a URL');
+    throw new InvalidArgumentError(subject, 'the path of a directory is wanted, not a URL');
   }
-  return isAbsolute(value) ? value : resolve(value);
+  return resolve(value);
 }

@@ -3,6 +3,7 @@ import type { AppendResult, Commit, KeyedRecord, StreamCommit } from '../../core
 import { Limits } from '../../core/limits.js';
 import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
 import type { StoredEvent } from '../../core/stored-event.js';
+import { StoreLockedError } from './allsource.errors.js';
 import type { AllSourceSettings } from './allsource-options.js';
 import { CommitStage } from './commit-stage.js';
 import { EventReader } from './event-reader.js';
@@ -22,6 +23,14 @@ import { StoreManifest } from './sealed/store-manifest.js';
 /** Positions that a mode which may lose its tail reserves at a time, so that none is used twice. */
 const RESERVED_POSITIONS = 1_000_000;
 
+/** Whose store it is. */
+export interface StoreOwner {
+  /** Whether nobody has taken the directory over. */
+  isHeld(): boolean;
+  /** Commits have become visible. */
+  wake(): void;
+}
+
 export class AllSourceStore {
   readonly log: WriteAheadLog;
   readonly sealing: Sealing;
@@ -38,18 +47,17 @@ export class AllSourceStore {
   #events: number;
   #isFollowed = false;
 
-  /** @param wake called when commits have become visible */
   constructor(
     readonly files: StoreFiles,
     settings: AllSourceSettings,
     opened: OpenedStore,
     runner: JobRunner,
-    private readonly wake: () => void,
+    private readonly owner: StoreOwner,
   ) {
     this.opened = opened;
     this.#settings = settings;
     const { live, records, sealed } = opened;
-    this.manifest = new StoreManifest(files, opened.manifest);
+    this.manifest = new StoreManifest(files, opened.manifest, () => this.loss());
     this.log = new WriteAheadLog(opened.segmentFiles, this, this.timing, settings, opened.log);
     this.#recent = new RecentEvents(settings.recentCacheBytes);
     this.#reader = new EventReader(live, this.#recent, sealed, this.log);
@@ -69,6 +77,11 @@ export class AllSourceStore {
     });
     this.sealing = new Sealing(files, settings, opened, this.log, this.manifest, runner);
     this.#reserve();
+  }
+
+  loss(): StoreLockedError | undefined {
+    if (this.owner.isHeld()) return undefined;
+    return new StoreLockedError(this.files.directory.path, 'a process that opened it after this one');
   }
 
   get store(): string {
@@ -127,7 +140,10 @@ export class AllSourceStore {
   async close(): Promise<void> {
     try {
       // Without a log that outlives the process this is the only copy.
-      if (!this.files.logIsKept) await this.flush();
+      if (!this.files.logIsKept) {
+        while (this.log.hasStaged && this.log.failure === undefined) await this.log.settled();
+        await this.flush();
+      }
     } finally {
       await this.sealing.close();
       await this.log.close();
@@ -171,7 +187,7 @@ export class AllSourceStore {
     } catch (error) {
       this.log.stop(this.files.directory.manifest, error);
     }
-    this.wake();
+    this.owner.wake();
     this.sealing.consider();
   }
 

@@ -1,7 +1,7 @@
 /**
  * Which neighbours are to be merged: as soon as `fanIn` of about one size follow each other, so that every event is
  * rewritten only as often as the logarithm of their number (size-tiered compaction).
- * @param sizeMax what a merged one may not exceed
+ * @param sizeMax what a merged one may not exceed; neighbours that come close to it are merged before they are `fanIn`
  * @param follows whether one can be merged with the one behind it
  */
 export function mergeable<T>(
@@ -18,7 +18,10 @@ export function mergeable<T>(
   for (const entry of entries.toReversed()) {
     const [next] = group;
     const fits = next !== undefined && follows(entry, next) && tierOf(entry) <= highestTier(group, tierOf);
-    if (!fits || size + sizeOf(entry) > sizeMax) {
+    const isTooMuch = size + sizeOf(entry) > sizeMax;
+    // No more would fit, so there is nothing to wait for.
+    if (fits && isTooMuch && group.length > 1 && size * 2 >= sizeMax) return group;
+    if (!fits || isTooMuch) {
       group = [];
       size = 0;
     }

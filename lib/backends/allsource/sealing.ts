@@ -16,12 +16,15 @@ import type { RunEntry, SegmentEntry } from './sealed/manifest.js';
 import { pathsOf, runName, runPath, segmentPaths } from './sealed/sealed-names.js';
 import { SealedSegment } from './sealed/sealed-segment.js';
 import type { StoreManifest } from './sealed/store-manifest.js';
+import { Settling } from './settling.js';
 import { openSortedTable, type SortedTable } from './tables/sorted-table.js';
 
 /** Every opening begins a file, so many openings make many files that hold little. */
 const LOG_FILES_MAX = 16;
 /** Time until a job that failed is tried again, if nobody asks for it before. */
 const RETRY_DELAY_MS = 5_000;
+/** The longest that a timer can take. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export class Sealing {
   /** Counted since the opening. */
@@ -32,6 +35,7 @@ export class Sealing {
   #working: Promise<void> | undefined;
   #isClosed = false;
   #isBehind = false;
+  #progress = new Settling();
   #timer: NodeJS.Timeout | undefined;
   readonly #holds = new Set<Promise<void>>();
 
@@ -58,13 +62,19 @@ export class Sealing {
   /** Resolves when the log has become shorter, or cannot be made so. */
   async caughtUp(): Promise<void> {
     // Why it cannot is no concern of who appends.
-    while (this.#isBehind && !this.#isClosed) await this.#start().catch(() => undefined);
+    await keepingAlive(async () => {
+      while (this.#isBehind && !this.#isClosed) {
+        const { promise } = this.#progress;
+        this.#startUnawaited();
+        await promise;
+      }
+    });
   }
 
   /** Seals if there is enough to seal. To be called after commits. */
   consider(): void {
     if (!this.#seals || this.#isClosed) return;
-    this.#isBehind = this.log.bytes > this.settings.walBytesMax && this.lastError === undefined;
+    this.#noteProgress();
     if (this.#isDue && this.lastError === undefined) {
       this.#startUnawaited();
       return;
@@ -88,15 +98,14 @@ export class Sealing {
   async sealAll(): Promise<void> {
     if (!this.#seals) return;
     const { sequence } = (this.log.segments.at(-1) as LogSegment).end;
-    while (this.manifest.current.sealed.sequence < sequence) {
-      if (this.#isClosed) return;
-      await this.#start();
-    }
+    await keepingAlive(async () => {
+      while (this.manifest.current.sealed.sequence < sequence && !this.#isClosed) await this.#start();
+    });
   }
 
   /** Merges until nothing is left to merge. @throws what keeps it from being merged */
   async mergeAll(): Promise<void> {
-    if (this.#seals && !this.#isClosed) await this.#start();
+    if (this.#seals && !this.#isClosed) await keepingAlive(() => this.#start());
   }
 
   /** Keeps the files of the moment on disk until `work` is done. */
@@ -117,9 +126,17 @@ export class Sealing {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    this.#noteProgress();
     await this.runner.close();
     await this.#working?.catch(() => undefined);
     await Promise.all(this.#holds);
+  }
+
+  /** Those who wait for sealing look again whether they have to. */
+  #noteProgress(): void {
+    this.#isBehind = this.log.bytes > this.settings.walBytesMax && this.lastError === undefined;
+    this.#progress.done();
+    this.#progress = new Settling();
   }
 
   /** The log holds as much as is to be sealed at once. */
@@ -166,7 +183,7 @@ export class Sealing {
       const { path } = this.files.directory;
       this.lastError = storageError(error, path, 'it cannot be sealed now, and will be tried again');
       this.counts.failures++;
-      this.#isBehind = false;
+      this.#noteProgress();
       throw this.lastError;
     }
   }
@@ -196,6 +213,7 @@ export class Sealing {
     this.log.release(sealed);
     this.opened.records.sealed(sealed, this.#runs);
     this.counts.seals++;
+    this.#noteProgress();
     this.#remove(
       sealed.map(({ name }) => join(this.files.directory.log, name)),
       'log',
@@ -330,4 +348,14 @@ export class Sealing {
 function replaced<T>(entries: readonly T[], old: readonly T[], made: T): readonly T[] {
   const at = entries.indexOf(old[0] as T);
   return entries.toSpliced(at, old.length, made);
+}
+
+/** A worker thread lets the process end while it works; not so where somebody waits for what it does. */
+async function keepingAlive(work: () => Promise<void>): Promise<void> {
+  const hold = setInterval(() => undefined, TIMER_MS_MAX);
+  try {
+    await work();
+  } finally {
+    clearInterval(hold);
+  }
 }

@@ -1,16 +1,16 @@
 /** What the backend takes from its surroundings, so that tests can put a failing disk in its place. */
 import { randomBytes } from 'node:crypto';
-import { type Release, lockDirectory } from './files/directory-lock.js';
+import { type DirectoryLock, lockDirectory } from './files/directory-lock.js';
 import type { FileSystem } from './files/file-system.js';
 import { NodeFileSystem } from './files/node-file-system.js';
 import type { JobRunner } from './jobs/job.js';
-import { WorkerRunner } from './jobs/worker-runner.js';
+import { WorkerRunner, workerScript } from './jobs/worker-runner.js';
 
 export interface StorageHost {
   readonly files: FileSystem;
-  lock(directory: string): Promise<Release>;
-  /** Does jobs beside this thread; `undefined`: there is nothing but this thread. */
-  readonly newWorkerRunner: (() => JobRunner) | undefined;
+  lock(directory: string): Promise<DirectoryLock>;
+  /** What does jobs beside this thread; `undefined`: there is nothing but this thread. */
+  newWorkerRunner(): JobRunner | undefined;
   /** Milliseconds since 1970. */
   now(): number;
   /** 16 hexadecimal digits that no other store has. */
@@ -23,7 +23,10 @@ export function thisMachine(): StorageHost {
   return {
     files: new NodeFileSystem(),
     lock: lockDirectory,
-    newWorkerRunner: () => new WorkerRunner(),
+    newWorkerRunner() {
+      const script = workerScript();
+      return script === undefined ? undefined : new WorkerRunner(script);
+    },
     now: () => Date.now(),
     newStoreId: () => randomBytes(STORE_ID_BYTES).toString('hex'),
   };

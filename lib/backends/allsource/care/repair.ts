@@ -180,7 +180,8 @@ class Repair {
       end = step.value.end;
       log.push(name);
       const isWhole = bytes.length >= start.capacity && end.sequence >= wanted;
-      if (isWhole && (next === undefined || nextStart?.firstSequence === end.sequence + 1)) continue;
+      // A file that is missing, or whose header is damaged, is met in the next turn.
+      if (isWhole && (nextStart === undefined || nextStart.firstSequence === end.sequence + 1)) continue;
       this.#lost.push(
         `${path}, byte ${offset}: ${problem ?? 'the log ends here'}; lost is what comes after commit ${end.sequence}`,
       );

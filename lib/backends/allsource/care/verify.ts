@@ -29,6 +29,7 @@ export interface VerificationReport {
   /** Events that were read. */
   readonly events: number;
   readonly streams: number;
+  /** Sealed records that were read; those of the log are checked with its frames, and not counted. */
   readonly records: number;
   readonly files: number;
   /** CRC32 over all events in their order: a copy of the store has the same. */

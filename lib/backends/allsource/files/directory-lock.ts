@@ -2,21 +2,39 @@
  * Keeps a second process away from a directory.
  *
  * On Linux a socket in the abstract namespace, named after the real path, belongs to one process and is gone the moment
- * that dies, `kill -9` included. A file tells people who it is; it decides where there are no such sockets, or where
- * containers that share the directory do not share them.
+ * that dies, `kill -9` included. A file tells people who it is, and decides where there are no such sockets.
+ *
+ * Containers that share a directory share neither sockets nor process numbers, so there the newest opening takes the
+ * directory over: it replaces the file before it reads anything. Whoever held it looks, after every sync and before
+ * anybody is told, whether the file is still its own. So what was acknowledged was on the disk before the new owner read.
  */
 import { strict as assert } from 'node:assert';
 import { createHash } from 'node:crypto';
-import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { StorageUnavailableError, StoreLockedError } from '../allsource.errors.js';
+import { storageError, UNFINISHED } from './store-directory.js';
 
-/** Gives the directory back. */
-export type Release = () => Promise<void>;
+/** Held from the moment it is given until it is released, or somebody takes the directory over. */
+export interface DirectoryLock {
+  /** Whether nobody has taken the directory over. Asked for every group of commits, so it costs one call of the system. */
+  isHeld(): boolean;
+  release(): Promise<void>;
+}
 
-const LOCK_FILE = 'LOCK';
+/** In the directory of the store, and in that of its log where that is apart. */
+export const LOCK_FILE = 'LOCK';
 
 /** Who holds a directory, as the file says it. */
 interface Owner {
@@ -30,23 +48,44 @@ interface Owner {
 }
 
 /** @throws StoreLockedError if another owner has it, StorageUnavailableError if it cannot be locked */
-export async function lockDirectory(directory: string): Promise<Release> {
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const path = join(realpathSync(directory), LOCK_FILE);
   const server = process.platform === 'linux' ? await listen(path, directory) : undefined;
+  let file: number;
   try {
     const owner = readOwner(path);
     if (owner !== undefined && isAlive(owner)) throw new StoreLockedError(directory, describe(owner));
-    writeFileSync(path, `${JSON.stringify(thisProcess(), null, 1)}\n`);
+    file = replaceLockFile(path);
   } catch (error) {
     await close(server);
     if (error instanceof StoreLockedError) throw error;
-    const { message } = error as Error;
-    throw new StorageUnavailableError(path, `the directory cannot be locked (${message})`, { cause: error });
+    throw storageError(error, path, 'the directory cannot be locked');
   }
-  return async () => {
-    rmSync(path, { force: true });
-    await close(server);
+  const isHeld = (): boolean => hasName(file);
+  return {
+    isHeld,
+    async release() {
+      // Not the file of somebody who has taken over.
+      if (isHeld()) rmSync(path, { force: true });
+      closeSync(file);
+      await close(server);
+    },
   };
+}
+
+/** Puts a file of this process in the place of what is there, and keeps it open. */
+function replaceLockFile(path: string): number {
+  const unfinished = `${path}.${process.pid}${UNFINISHED}`;
+  writeFileSync(unfinished, `${JSON.stringify(thisProcess(), null, 1)}\n`);
+  const file = openSync(unfinished, 'r');
+  renameSync(unfinished, path);
+  return file;
+}
+
+/** An open file without a name was removed, or another one was put in its place. */
+function hasName(file: number): boolean {
+  // Windows neither replaces a file that is open nor counts its names.
+  return process.platform === 'win32' || fstatSync(file).nlink > 0;
 }
 
 async function listen(path: string, directory: string): Promise<Server> {

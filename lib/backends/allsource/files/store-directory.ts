@@ -54,9 +54,16 @@ export function ensureDirectory(files: FileSystem, path: string): void {
 
 /**
  * Replaces a small file as a whole: after a crash it holds either what it held or the new content.
+ * @param unfinished where the new content is written first
+ * @param assertMayReplace called when only the name is left to be changed
  */
-export function replaceFile(files: FileSystem, path: string, content: Buffer): void {
-  const unfinished = path + UNFINISHED;
+export function replaceFile(
+  files: FileSystem,
+  path: string,
+  content: Buffer,
+  unfinished = path + UNFINISHED,
+  assertMayReplace = (): void => undefined,
+): void {
   if (files.stat(unfinished) !== undefined) files.remove(unfinished);
   const file = files.open(unfinished, 'create');
   try {
@@ -65,6 +72,7 @@ export function replaceFile(files: FileSystem, path: string, content: Buffer): v
   } finally {
     file.close();
   }
+  assertMayReplace();
   files.rename(unfinished, path);
   try {
     files.syncDirectory(dirname(path));
@@ -82,6 +90,17 @@ export function readWhole(files: FileSystem, path: string): Buffer {
   try {
     const content = Buffer.allocUnsafe(file.size());
     return content.subarray(0, file.read(content, 0, content.length, 0));
+  } finally {
+    file.close();
+  }
+}
+
+/** The first bytes of a file, fewer if it is shorter. */
+export function readHead(files: FileSystem, path: string, bytes: number): Buffer {
+  const file = files.open(path, 'read');
+  try {
+    const head = Buffer.alloc(bytes);
+    return head.subarray(0, file.read(head, 0, bytes, 0));
   } finally {
     file.close();
   }

@@ -2,6 +2,7 @@
  * Does each job in a worker thread of its own, whose memory goes with it. Starting one takes about 50 ms, and a job
  * takes seconds where it matters.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { StoreClosedError } from '../../../core/errors/store.errors.js';
@@ -24,23 +25,34 @@ export interface JobFailure {
 /** The young generation is small unless told, and a job makes much garbage: that would be most of its time. */
 const WORKER_LIMITS = { maxYoungGenerationSizeMb: 32, maxOldGenerationSizeMb: 1024 };
 
+/** The script of the worker, `undefined` where it is not beside this file: in an application bundled into one file. */
+export function workerScript(): string | undefined {
+  const script = join(ownDirectory(), 'job.worker.js');
+  return existsSync(script) ? script : undefined;
+}
+
 export class WorkerRunner implements JobRunner {
   #worker: Worker | undefined;
   #isClosed = false;
 
+  /** @param script see `workerScript` */
+  constructor(private readonly script: string) {}
+
   async run(job: Job): Promise<JobResult> {
     if (this.#isClosed) throw new StoreClosedError('sealing');
-    const worker = new Worker(join(ownDirectory(), 'job.worker.js'), {
+    const worker = new Worker(this.script, {
       workerData: job,
       resourceLimits: WORKER_LIMITS,
       // Flags of the process, such as a loader, may not suit a thread.
       execArgv: [],
     });
-    // The process may end while it works: what it makes counts only when it is listed.
-    worker.unref();
     this.#worker = worker;
     try {
-      const answer = await this.#answerOf(worker, job);
+      const answered = this.#answerOf(worker, job);
+      // The process may end while it works: what it makes counts only when it is listed. Whoever listens to its messages
+      // keeps the process alive, so this comes after that.
+      worker.unref();
+      const answer = await answered;
       if ('result' in answer) return answer.result;
       throw errorOf(answer.failure);
     } finally {

@@ -169,7 +169,7 @@ function putName(out: GrowingBuffer, name: string): void {
 
 function putText(out: GrowingBuffer, text: string): void {
   out.ensure(4 + text.length * UTF8_BYTES_PER_UNIT);
-  const written = out.bytes.write(text, out.length + 4);
+  const written = text === '' ? 0 : out.bytes.write(text, out.length + 4);
   out.view.setUint32(out.length, written, true);
   out.length += 4 + written;
 }

@@ -1,6 +1,7 @@
 /** The commits that are made durable together, by one write and one sync. */
 import type { AppendResult, Commit } from '../../../core/commit.js';
 import type { LiveStream } from '../live/live-streams.js';
+import { Settling } from '../settling.js';
 import { GrowingBuffer } from './growing-buffer.js';
 
 /** A commit that has its place in the log, and is not durable yet. */
@@ -36,19 +37,5 @@ export class Group {
     this.buffer.clear(KEPT_BYTES_MAX);
     this.commits = [];
     this.settled = new Settling();
-  }
-}
-
-/** A promise made only when somebody asks for it. */
-class Settling {
-  #promise: Promise<void> | undefined;
-  #resolve: (() => void) | undefined;
-
-  get promise(): Promise<void> {
-    return (this.#promise ??= new Promise((resolve) => (this.#resolve = resolve)));
-  }
-
-  done(): void {
-    this.#resolve?.();
   }
 }

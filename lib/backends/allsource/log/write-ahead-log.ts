@@ -33,6 +33,8 @@ export interface LogOptions {
 
 /** Who uses the log. */
 export interface LogOwner extends ChainOwner {
+  /** Why the store is not this process's any more, if so. */
+  loss(): Error | undefined;
   /** A commit may be seen from now on. */
   publish(commit: StagedCommit): void;
   /** All commits of a group have been published. */
@@ -208,8 +210,6 @@ export class WriteAheadLog {
   /** Takes no more commits, since a file beside the log could not be written. */
   stop(path: string, cause: unknown): void {
     this.#failure ??= new StoreFailedError(path, { cause });
-    this.#reject(this.#collecting, () => this.#failure as StoreFailedError);
-    this.#staged = this.#published;
   }
 
   /** Ends after the commits in flight. */
@@ -281,9 +281,11 @@ export class WriteAheadLog {
   }
 
   #wasWritten(group: Group, synced: boolean): void {
+    const active = this.#active;
+    const loss = this.owner.loss();
+    if (loss !== undefined) return this.#fail(active, loss);
     if (synced) this.counts.syncs++;
     this.counts.groups++;
-    const active = this.#active;
     for (const staged of group.commits) {
       active.addFrame(staged);
       this.owner.publish(staged);

@@ -8,7 +8,7 @@
 import { join } from 'node:path';
 import { StoreCorruptedError } from '../allsource.errors.js';
 import type { FileSystem } from '../files/file-system.js';
-import { readWhole } from '../files/store-directory.js';
+import { readHead, readWhole } from '../files/store-directory.js';
 import { FRAME_ALIGNMENT, type FrameHeader } from '../log/frame.js';
 import { type Frame, type ScanEnd, scanFrames } from '../log/log-scan.js';
 import { type LogEnd, LogSegment } from '../log/log-segment.js';
@@ -112,7 +112,7 @@ function startOf(files: FileSystem, path: string, { store }: Manifest): SegmentS
   if (files.stat(path)?.kind !== 'file') {
     throw new StoreCorruptedError(path, 0, 'the file is missing', 'the commits in it');
   }
-  const start = readSegmentHeader(readHead(files, path));
+  const start = readSegmentHeader(readHead(files, path, SEGMENT_HEADER_BYTES));
   if (start === undefined) {
     throw new StoreCorruptedError(path, 0, 'the header of the file is damaged', 'the commits in it');
   }
@@ -125,16 +125,6 @@ function startOf(files: FileSystem, path: string, { store }: Manifest): SegmentS
     );
   }
   return start;
-}
-
-function readHead(files: FileSystem, path: string): Buffer {
-  const file = files.open(path, 'read');
-  try {
-    const head = Buffer.alloc(SEGMENT_HEADER_BYTES);
-    return head.subarray(0, file.read(head, 0, head.length, 0));
-  } finally {
-    file.close();
-  }
 }
 
 function assertFollows(path: string, start: SegmentStart, end: LogEnd): void {

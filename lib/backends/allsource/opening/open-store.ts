@@ -92,8 +92,6 @@ function open(
   // A killed process may have left it in the page cache only, and what it does not list is set aside now.
   files.sealed.syncDirectory(directory.path);
   if (!files.logIsKept) assertLogIsSealed(files.sealed, settings.logPath, before);
-  const mark = String(now());
-  const strays = setStraysAside(files, before, mark);
   watch.done('manifest');
 
   const blocks = new ByteCache<TableBlock>(settings.indexCacheBytes);
@@ -110,6 +108,8 @@ function open(
   };
   const listed = files.logIsKept ? before : { ...before, log: [], durableThrough: before.sealed.sequence };
   const recovered = recoverLog(files.log, directory.log, listed, onFrame, owned);
+  const mark = String(now());
+  const strays = setStraysAside(files, before, mark);
   const tornTail = recovered.torn && keepTornTail(files, recovered.torn, mark);
   watch.done('log');
 

@@ -3,13 +3,20 @@
  * acknowledged is in them alone; they are set aside all the same, and what was never finished is removed.
  */
 import { basename, join } from 'node:path';
+import { StorageUnavailableError } from '../allsource.errors.js';
+import { LOCK_FILE } from '../files/directory-lock.js';
 import type { FileSystem } from '../files/file-system.js';
-import { ensureDirectory, UNFINISHED } from '../files/store-directory.js';
+import { ensureDirectory, readHead, UNFINISHED } from '../files/store-directory.js';
+import { readSegmentHeader, SEGMENT_HEADER_BYTES } from '../log/segment-header.js';
 import type { Manifest } from '../sealed/manifest.js';
 import { pathsOf, runPath, segmentPaths } from '../sealed/sealed-names.js';
 import type { StoreFiles } from './store-files.js';
 
-/** Gives the paths that were set aside. @param mark what their names get, so that none is replaced */
+/**
+ * Gives the paths that were set aside. To be called when the store is known to be whole: one that is refused stays as it is.
+ * @param mark what their names get, so that none is replaced
+ * @throws StorageUnavailableError if there are files of another store
+ */
 export function setStraysAside(
   { sealed, log, directory, logIsKept }: StoreFiles,
   manifest: Manifest,
@@ -19,13 +26,32 @@ export function setStraysAside(
     ...manifest.log.map((name) => join(directory.log, name)),
     ...manifest.segments.flatMap(({ name }) => pathsOf(segmentPaths(directory, name))),
     ...manifest.runs.map(({ name }) => runPath(directory, name)),
+    join(directory.log, LOCK_FILE),
   ]);
+  if (logIsKept) assertNoOtherStore(log, directory.log, manifest);
   const strays: string[] = [];
+  for (const name of sealed.list(directory.path)) {
+    if (name.endsWith(UNFINISHED)) sealed.remove(join(directory.path, name));
+  }
   for (const folder of [directory.segments, directory.index, directory.records]) {
     strays.push(...setAside(sealed, folder, directory.aside, known, mark));
   }
   if (logIsKept) strays.push(...setAside(log, directory.log, join(directory.log, 'aside'), known, mark));
   return strays;
+}
+
+/** What looks like a stray in the directory of a log may be all that another store has. */
+function assertNoOtherStore(files: FileSystem, folder: string, { store }: Manifest): void {
+  for (const name of files.list(folder)) {
+    const path = join(folder, name);
+    if (!name.endsWith('.wal') || files.stat(path)?.kind !== 'file') continue;
+    const start = readSegmentHeader(readHead(files, path, SEGMENT_HEADER_BYTES));
+    if (start === undefined || start.store === store) continue;
+    throw new StorageUnavailableError(
+      path,
+      'the file belongs to another store; give the log of this one a directory of its own',
+    );
+  }
 }
 
 function setAside(

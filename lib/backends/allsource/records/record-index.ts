@@ -6,6 +6,8 @@ import { type KeyedRecord, SNAPSHOT_COLLECTION } from '../../../core/commit.js';
 import type { FrameRecord } from '../log/frame-contents.js';
 import type { LogSegment } from '../log/log-segment.js';
 import { compareNames } from '../../../core/text.js';
+import { StoreCorruptedError } from '../allsource.errors.js';
+import { DamagedTableError } from '../tables/damaged-table.error.js';
 import { mergedEntries } from '../tables/merged-entries.js';
 import type { SortedTable } from '../tables/sorted-table.js';
 import { decodeRecord, recordKey } from './record-value.js';
@@ -84,15 +86,17 @@ export class RecordIndex {
       ...this.#runs.map((run) => run.entries(from)),
       ...this.#tables.map(({ table }) => table.entries(from)),
     ];
-    const page: KeyedRecord[] = [];
-    for (const { key, value } of mergedEntries(sources, newestOf)) {
-      if (key === last) continue;
-      if (!key.startsWith(first)) break;
-      const text = decodeRecord(value);
-      if (text !== null) page.push({ key: key.slice(collection.length + 1), value: text });
-      if (page.length === limit) break;
-    }
-    return page;
+    return orCorrupted(() => {
+      const page: KeyedRecord[] = [];
+      for (const { key, value } of mergedEntries(sources, newestOf)) {
+        if (key === last) continue;
+        if (!key.startsWith(first)) break;
+        const text = decodeRecord(value);
+        if (text !== null) page.push({ key: key.slice(collection.length + 1), value: text });
+        if (page.length === limit) break;
+      }
+      return page;
+    });
   }
 
   #find(place: string): string | null {
@@ -101,10 +105,19 @@ export class RecordIndex {
       if (value !== undefined) return value;
     }
     for (let i = this.#runs.length - 1; i >= 0; i--) {
-      const value = this.#runs[i]?.get(place);
+      const value = orCorrupted(() => this.#runs[i]?.get(place));
       if (value !== undefined) return decodeRecord(value);
     }
     return null;
+  }
+}
+
+function orCorrupted<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof DamagedTableError)) throw error;
+    throw new StoreCorruptedError(error.path, error.offset, error.message, 'records', { cause: error });
   }
 }
 

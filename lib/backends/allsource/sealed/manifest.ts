@@ -7,7 +7,7 @@
 import { crc32 } from 'node:zlib';
 import { StoreCorruptedError, UnsupportedFormatError } from '../allsource.errors.js';
 import type { FileSystem } from '../files/file-system.js';
-import { readWhole, replaceFile } from '../files/store-directory.js';
+import { readWhole, replaceFile, UNFINISHED } from '../files/store-directory.js';
 import type { ParquetCodecName } from '../parquet/parquet-codec.js';
 
 const FORMAT = 1;
@@ -84,13 +84,22 @@ export function newManifest(store: string): Manifest {
   };
 }
 
-export function writeManifest(files: FileSystem, path: string, manifest: Manifest): void {
+/** @param assertMayReplace called when only the name is left to be changed */
+export function writeManifest(
+  files: FileSystem,
+  path: string,
+  manifest: Manifest,
+  assertMayReplace?: () => void,
+): void {
   const content = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`);
   const checksum = crc32(content).toString(16).padStart(8, '0');
   replaceFile(
     files,
     path,
     Buffer.concat([Buffer.from(`allframe-allsource ${FORMAT} ${checksum}\n`), content]),
+    // Of its own for each opening, so that one which has been taken over never gives its successor's file the name.
+    `${path}.${manifest.epoch}${UNFINISHED}`,
+    assertMayReplace,
   );
 }
 

@@ -8,6 +8,8 @@ export class StoreManifest {
   constructor(
     private readonly files: StoreFiles,
     current: Manifest,
+    /** Why the store is not this process's any more, if so. */
+    private readonly loss: () => Error | undefined,
   ) {
     this.#current = current;
   }
@@ -16,10 +18,13 @@ export class StoreManifest {
     return this.#current;
   }
 
-  /** @throws what the file system throws; the manifest is then what it was */
+  /** @throws StoreLockedError, and what the file system throws; the manifest is then what it was */
   change(changes: Partial<Manifest>): void {
     const next = { ...this.#current, ...changes };
-    writeManifest(this.files.sealed, this.files.directory.manifest, next);
+    writeManifest(this.files.sealed, this.files.directory.manifest, next, () => {
+      const loss = this.loss();
+      if (loss !== undefined) throw loss;
+    });
     this.#current = next;
   }
 }

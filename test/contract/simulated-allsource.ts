@@ -1,0 +1,217 @@
+/** AllSource on simulated disks as a subject of the kit, with all the faults that a disk can bring about. */
+import { type AllSourceOptions, AllSourceBackend, StoreFailedError } from '@allframe/nestjs/allsource';
+import {
+  type AppendResult,
+  type BackendStats,
+  type Commit,
+  type EventPage,
+  EventStoreBackend,
+  type KeyedRecord,
+  type LogQuery,
+  type StreamQuery,
+} from '@allframe/nestjs';
+import type { ContractFaults, ContractSubject } from '@allframe/nestjs/testing';
+import type { FileSystem, OpenFile } from '../../lib/backends/allsource/files/file-system.js';
+import { FailingFileSystem, type Operation } from '../faults/failing-file-system.js';
+import { hostOn } from '../faults/simulated-store.js';
+
+const DIRECTORY = '/data';
+
+/** How long a sync of the slow disk takes, in milliseconds: so long that the log hands it to a thread. */
+const SLOW_SYNC_MS = 2;
+
+/** A disk, and the store that is open on it. */
+class Place {
+  files = new FailingFileSystem();
+  error: Error | undefined;
+
+  constructor(readonly isSlow: boolean) {}
+
+  /** The disk as the store sees it: slow where that is wanted, and failing to be read once. */
+  get seen(): FileSystem {
+    const { files } = this;
+    const seen = Object.create(files) as FailingFileSystem;
+    seen.open = (path, mode) => this.#seenFile(files.open(path, mode));
+    for (const name of ['list', 'stat', 'makeDirectory', 'rename', 'remove', 'syncDirectory'] as const) {
+      seen[name] = (files[name] as (...args: unknown[]) => never).bind(files);
+    }
+    return seen;
+  }
+
+  #seenFile(file: OpenFile): OpenFile {
+    return {
+      ...file,
+      read: (...range) => {
+        const { error } = this;
+        this.error = undefined;
+        if (error !== undefined) throw error;
+        return file.read(...range);
+      },
+      sync: () => {
+        if (this.isSlow) {
+          const end = performance.now() + SLOW_SYNC_MS;
+          while (performance.now() < end);
+        }
+        file.sync();
+      },
+    };
+  }
+}
+
+/**
+ * The store with somebody beside it who closes it and opens it again when it takes no more appends: with that a retry
+ * after an unknown outcome needs nothing else. Between any two operations it may be told to do something more.
+ */
+class WatchedOver extends EventStoreBackend {
+  readonly backendType = 'allsource';
+  #inner: AllSourceBackend;
+  #unwatch: () => void = () => undefined;
+
+  constructor(
+    private readonly make: () => AllSourceBackend,
+    private readonly afterAppend: (inner: AllSourceBackend) => Promise<void> = () => Promise.resolve(),
+  ) {
+    super();
+    this.#inner = make();
+  }
+
+  async append(commit: Commit): Promise<readonly AppendResult[]> {
+    const results = await this.#appendAgain(commit);
+    await this.afterAppend(this.#inner);
+    return results;
+  }
+
+  readStream(query: StreamQuery): Promise<EventPage> {
+    return this.#inner.readStream(query);
+  }
+
+  readAll(query: LogQuery): Promise<EventPage> {
+    return this.#inner.readAll(query);
+  }
+
+  head(): Promise<number> {
+    return this.#inner.head();
+  }
+
+  readRecord(collection: string, key: string): Promise<string | null> {
+    return this.#inner.readRecord(collection, key);
+  }
+
+  readRecords(
+    collection: string,
+    query: { readonly prefix: string; readonly after: string; readonly limit: number },
+  ): Promise<readonly KeyedRecord[]> {
+    return this.#inner.readRecords(collection, query);
+  }
+
+  flush(): Promise<void> {
+    return this.#inner.flush();
+  }
+
+  stats(): Promise<BackendStats> {
+    return this.#inner.stats();
+  }
+
+  protected async onOpen(): Promise<void> {
+    await this.#inner.open();
+    this.#unwatch = this.#inner.watch(() => this.wakeWatchers());
+  }
+
+  protected async onClose(): Promise<void> {
+    this.#unwatch();
+    await this.#inner.close();
+  }
+
+  async #appendAgain(commit: Commit): Promise<readonly AppendResult[]> {
+    try {
+      return await this.#inner.append(commit);
+    } catch (error) {
+      if (!(error instanceof StoreFailedError)) throw error;
+      await this.onClose();
+      this.#inner = this.make();
+      await this.onOpen();
+      return this.#inner.append(commit);
+    }
+  }
+}
+
+export interface SimulatedSubject {
+  readonly name: string;
+  readonly options?: AllSourceOptions;
+  /** May lose what was acknowledged, so that a crash is a loss of power. */
+  readonly isWeak?: boolean;
+  readonly afterAppend?: (inner: AllSourceBackend) => Promise<void>;
+  readonly runs?: number;
+}
+
+/** @param seed of the power losses */
+export function simulatedSubject(
+  { name, options = {}, isWeak = false, afterAppend, runs }: SimulatedSubject,
+  seed: number,
+): ContractSubject {
+  const places = new Map<string, Place>();
+  let crashes = 0;
+  const at = (place: string): Place => {
+    const known = places.get(place);
+    if (known === undefined) throw new Error(`nothing is open at ${place}`);
+    return known;
+  };
+  const isWriteOfLog = ({ kind, path }: Operation): boolean => kind === 'write' && path.endsWith('.wal');
+  const isSyncOfLog = ({ kind, path }: Operation): boolean => kind === 'sync' && path.endsWith('.wal');
+  const strong: ContractFaults = {
+    unknownOutcome(place, written) {
+      // A sync that fails leaves what was written in the page cache, where the next opening finds it.
+      at(place).files.failAt(written ? isSyncOfLog : isWriteOfLog, { code: 'EIO' });
+    },
+    holdNextAppend(place) {
+      const hold = at(place).files.holdNextSync();
+      return () => hold.release();
+    },
+    failNextAppend: (place) => at(place).files.failAt(isWriteOfLog, { code: 'ENOSPC' }, { partial: 100 }),
+  };
+  // Else sealing reads, too, and meets the fault in the place of the reader.
+  const onlyReadersRead = options.enableWal !== false && afterAppend === undefined;
+  return {
+    name: `allsource, ${name}`,
+    open(place) {
+      const opened = places.get(place) ?? new Place(!isWeak);
+      places.set(place, opened);
+      return new WatchedOver(
+        () =>
+          new AllSourceBackend(
+            {
+              persistencePath: DIRECTORY,
+              sealIn: 'process',
+              walSegmentBytes: 64 * 1024,
+              recentCacheBytes: 0,
+              ...options,
+            },
+            hostOn(opened.seen),
+          ),
+        afterAppend,
+      );
+    },
+    remove: (place) => void places.delete(place),
+    faults: {
+      ...(isWeak ? {} : strong),
+      ...(onlyReadersRead
+        ? {
+            failNextRead(place, error) {
+              at(place).error = Object.assign(error, { code: 'EIO', syscall: 'read' });
+            },
+          }
+        : {}),
+      crash(place) {
+        const crashed = at(place);
+        crashed.files = crashed.files.afterPowerLoss({ seed: seed + ++crashes });
+      },
+    },
+    capabilities: {
+      durable: true,
+      transactional: false,
+      duplicateWindow: 100_000,
+      ...(isWeak ? { losesTail: true, positionsHaveGaps: true } : {}),
+    },
+    ...(runs === undefined ? {} : { runs }),
+  };
+}

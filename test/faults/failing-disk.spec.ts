@@ -1,0 +1,386 @@
+/** Disks that fail: what cannot be known is said to be unknown, what is full waits for space, and nothing is doubled. */
+import { describe, expect, it } from 'vitest';
+import {
+  DiskFullError,
+  StorageUnavailableError,
+  StoreCorruptedError,
+  StoreFailedError,
+} from '../../lib/backends/allsource/allsource.errors.js';
+import type { AllSourceBackend } from '../../lib/backends/allsource/allsource-backend.js';
+import type { FileSystem } from '../../lib/backends/allsource/files/file-system.js';
+import { systemError } from '../../lib/backends/allsource/files/memory-file-system.js';
+import type { Commit } from '../../lib/core/commit.js';
+import { AppendOutcomeUnknownError } from '../../lib/core/errors/append.errors.js';
+import { AllFrameError } from '../../lib/core/errors/allframe.error.js';
+import { commitOf, encoded } from '../../lib/testing/contract/sample-events.js';
+import { eventsOf, events } from './commit-history.js';
+import { FailingFileSystem, type Operation } from './failing-file-system.js';
+import { backendOn, openOn } from './simulated-store.js';
+
+const isLog = ({ path }: Operation): boolean => path.endsWith('.wal');
+
+/** What takes space on a disk. */
+const SPACE: ReadonlySet<Operation['kind']> = new Set(['create', 'write', 'makeDirectory']);
+
+/** A store and what became of each of its appends. */
+class Appends {
+  readonly tried: Commit[] = [];
+  readonly accepted: string[] = [];
+  readonly unknown: string[] = [];
+  readonly refused: { readonly ids: readonly string[]; readonly error: unknown }[] = [];
+
+  async append(store: AllSourceBackend, streamId: string, count = 1, bytes = 20): Promise<void> {
+    const commit = commitOf({ [streamId]: events(count, bytes) });
+    this.tried.push(commit);
+    await this.again(store, commit);
+  }
+
+  async again(store: AllSourceBackend, commit: Commit): Promise<void> {
+    const ids = idsOf(commit);
+    try {
+      await store.append(commit);
+      this.accepted.push(...ids);
+    } catch (error) {
+      if (error instanceof AppendOutcomeUnknownError) {
+        expect(error.eventIds).toEqual(ids);
+        this.unknown.push(...ids);
+      } else this.refused.push({ ids, error });
+    }
+  }
+
+  /** What is there is what was accepted, and perhaps what is unknown, and each of it once. */
+  async check(store: AllSourceBackend): Promise<void> {
+    const found = await eventsOf(store);
+    const ids = found.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(this.accepted.filter((id) => !ids.includes(id))).toEqual([]);
+    const maybe = new Set([...this.accepted, ...this.unknown]);
+    expect(ids.filter((id) => !maybe.has(id))).toEqual([]);
+    const versions = new Map<string, number>();
+    for (const [i, { streamId, version, position }] of found.entries()) {
+      expect(version).toBe((versions.get(streamId) ?? 0) + 1);
+      versions.set(streamId, version);
+      expect(position).toBe(i + 1);
+    }
+    expect(await store.verify()).toMatchObject({ ok: true });
+  }
+}
+
+function idsOf(commit: Commit): string[] {
+  return commit.streams.flatMap((stream) => stream.events.map(({ id }) => id));
+}
+
+/** Appends one by one and together, with changes of the file, sealing and merging in between. */
+async function work(store: AllSourceBackend, appends: Appends): Promise<void> {
+  const flush = (): Promise<void> => store.compact().catch(() => undefined);
+  for (let round = 0; round < 4; round++) {
+    await appends.append(store, 's-1');
+    await Promise.all(Array.from({ length: 5 }, (_, i) => appends.append(store, `s-${i}`, 2)));
+    await appends.append(store, 's-1', 1, 1_500);
+    await appends.append(store, 's-1', 1, 1_500);
+    if (round % 2 === 1) await Promise.all([flush(), appends.append(store, 's-9')]);
+  }
+}
+
+/** The operations of a whole run. */
+async function operationsOfWork(): Promise<number> {
+  const files = new FailingFileSystem();
+  const store = await openOn(files);
+  await work(store, new Appends());
+  await store.close();
+  return files.operations;
+}
+
+const cases = { failures: 0, fullDisks: 0, openings: 0 };
+
+describe('EIO', () => {
+  it('at every write, sync and change of names: what was acknowledged stays, and a repeat doubles nothing', async () => {
+    const last = await operationsOfWork();
+    const opened = new FailingFileSystem();
+    await (await openOn(opened)).close();
+    for (let at = opened.operations; at <= last; at++) {
+      const files = new FailingFileSystem();
+      const store = await openOn(files);
+      files.failAt(at, { code: 'EIO' }, { partial: at % 3 === 0 ? 700 : 0 });
+      const appends = new Appends();
+      await work(store, appends);
+      const failed = files.log[at - 1];
+      for (const { error } of appends.refused) expect(error).toBeInstanceOf(StoreFailedError);
+      // Reading goes on.
+      const ids = (await eventsOf(store)).map(({ id }) => id);
+      expect(appends.accepted.filter((id) => !ids.includes(id))).toEqual([]);
+      if (appends.unknown.length > 0) {
+        await expect(store.append(commitOf({ 's-1': [encoded(0)] }))).rejects.toThrow(StoreFailedError);
+        await expect(store.flush()).rejects.toThrow(AllFrameError);
+      }
+      await store.close();
+      if (failed?.kind === 'sync' && isLog(failed)) {
+        const synced = files.log.filter(
+          ({ number, kind, path }) => number > at && kind === 'sync' && path === failed.path,
+        );
+        expect(synced, `${failed.path} is synced again after a sync of it failed`).toEqual([]);
+      }
+      for (const later of [files.afterPowerLoss('nothing'), files.afterProcessDeath()]) {
+        const again = await openOn(later);
+        await appends.check(again);
+        // Whoever does not know says it again, with the same ids.
+        const retried = Object.assign(new Appends(), { accepted: [...appends.accepted] });
+        for (const commit of appends.tried) {
+          if (idsOf(commit).some((id) => appends.unknown.includes(id))) await retried.again(again, commit);
+        }
+        expect(retried.refused).toEqual([]);
+        expect(new Set(retried.accepted)).toEqual(new Set([...appends.accepted, ...appends.unknown]));
+        await retried.check(again);
+        await again.close();
+      }
+      cases.failures++;
+    }
+    process.stdout.write(`failing disk: ${JSON.stringify(cases)}\n`);
+  });
+
+  it.each(['sync', 'write'] as const)(
+    'at a %s of the log: unknown, then refused, and never synced again',
+    async (kind) => {
+      const files = new FailingFileSystem();
+      const store = await openOn(files, { walSegmentBytes: 65_536 });
+      const appends = new Appends();
+      await appends.append(store, 's-1');
+      files.failAt((op) => op.kind === kind && isLog(op), { code: 'EIO' });
+      const from = files.operations;
+      await Promise.all([appends.append(store, 's-1'), appends.append(store, 's-2')]);
+      expect(appends.unknown).toHaveLength(2);
+      await appends.append(store, 's-1');
+      expect(appends.refused[0]?.error).toBeInstanceOf(StoreFailedError);
+      expect(await store.head()).toBe(1);
+      await store.close();
+      const syncs = files.log.slice(from).filter((op) => isLog(op) && op.kind === 'sync');
+      expect(syncs).toHaveLength(kind === 'sync' ? 1 : 0);
+    },
+  );
+
+  it('at the sync of an interval: the next append is refused, and the file is never synced again', async () => {
+    const files = new FailingFileSystem();
+    const options = { walSegmentBytes: 4096, durability: 'interval', syncEveryMs: 1 } as const;
+    const store = await openOn(files, options);
+    const appends = new Appends();
+    files.failAt((op) => op.kind === 'sync' && isLog(op), { code: 'EIO' });
+    await appends.append(store, 's-1', 1, 1_500);
+    // The change of the file needs a sync of the one before, if no interval ended earlier.
+    while (appends.refused.length === 0) await appends.append(store, 's-1', 1, 1_500);
+    const at = files.operations;
+    await expect(store.flush()).rejects.toThrow(StoreFailedError);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await store.close();
+    expect(files.log.slice(at).filter((op) => op.kind === 'sync' && isLog(op))).toEqual([]);
+  });
+
+  it('while sealing hurts no append, and sealing is tried again', async () => {
+    const files = new FailingFileSystem();
+    const store = await openOn(files, { walBytesMax: 2_000, sealAfterEvents: 3 });
+    files.failAt(({ path }) => path.includes('/segments/'), { code: 'EIO' });
+    const appends = new Appends();
+    await Promise.all(
+      Array.from({ length: 30 }, async (_, i) => {
+        for (let k = 0; k < 4; k++) await appends.append(store, `s-${i}`, 2, 200);
+      }),
+    );
+    expect([appends.refused, appends.unknown]).toEqual([[], []]);
+    expect((await store.stats()).backendSpecific['lastSealingError']).toContain('it cannot be sealed now');
+    await store.flush();
+    const { backendSpecific } = await store.stats();
+    expect([backendSpecific['lastSealingError'], backendSpecific['sealedThrough']]).toEqual(['', '240']);
+    await appends.check(store);
+    await store.close();
+  });
+});
+
+describe('a full disk', () => {
+  it('at every operation: nothing of what is refused is written, and appends go on when there is space', async () => {
+    const last = await operationsOfWork();
+    const opened = new FailingFileSystem();
+    await (await openOn(opened)).close();
+    for (let at = opened.operations; at <= last; at++) {
+      const files = new FailingFileSystem();
+      const store = await openOn(files);
+      // From there on there is no space for anything new; what has its place in a file can be overwritten.
+      const takesSpace = (op: Operation): boolean =>
+        op.number === at || (op.number > at && SPACE.has(op.kind) && !isLog(op));
+      files.failAt(takesSpace, { code: 'ENOSPC' }, { times: Infinity, partial: at % 3 === 0 ? 700 : 0 });
+      const appends = new Appends();
+      await work(store, appends);
+      const failed = files.log[at - 1];
+      // A full disk leaves less to do than there is to do without.
+      if (failed === undefined) {
+        await store.close();
+        break;
+      }
+      // A sync or the change of a name that fails says nothing about what is on the disk, whatever its reason.
+      const isPlain = SPACE.has(failed.kind);
+      const kinds = isPlain ? [DiskFullError] : [DiskFullError, StoreFailedError];
+      for (const { error } of appends.refused)
+        expect(
+          kinds,
+          `${failed.kind} ${failed.path}: ${String(error)} ${String((error as Error).cause)}`,
+        ).toContain((error as Error).constructor);
+      if (isPlain) expect(appends.unknown).toEqual([]);
+      files.freeSpace();
+      const refused = appends.refused.length;
+      if (isPlain) {
+        await work(store, appends);
+        expect(appends.refused).toHaveLength(refused);
+        await appends.check(store);
+        await store.flush();
+      }
+      const later = [files.afterPowerLoss('nothing'), files.afterProcessDeath()];
+      await store.close();
+      for (const left of [...later, files.afterProcessDeath()]) {
+        const again = await openOn(left);
+        await appends.check(again);
+        await again.close();
+      }
+      cases.fullDisks++;
+    }
+    process.stdout.write(`failing disk: ${JSON.stringify(cases)}\n`);
+  });
+
+  it('while sealing hurts no append as long as the log has room', async () => {
+    const files = new FailingFileSystem();
+    const store = await openOn(files, { walSegmentBytes: 65_536 });
+    files.failAt(({ kind }) => kind === 'create', { code: 'ENOSPC' }, { times: Infinity });
+    for (let i = 0; i < 20; i++) {
+      // Staged, and not written yet, when sealing wants a new file.
+      const streams = [{ streamId: 's-1', expectedVersion: i, events: events(1), idsAreNew: true }] as const;
+      const append = store.append({ streams, records: [], recordedAt: 1 });
+      const flushed = await store.flush().catch((error: unknown) => error);
+      // The first finds nothing to seal.
+      if (i > 0) expect(flushed).toBeInstanceOf(DiskFullError);
+      expect((await append)[0]).toMatchObject({ version: i + 1 });
+    }
+    files.freeSpace();
+    await store.flush();
+    expect(await store.verify()).toMatchObject({ ok: true, events: 20 });
+    await store.close();
+  });
+
+  it('leaves nothing on the disk of what it has refused, however much of that was written', async () => {
+    for (const partial of [1, 200, 400, 1_000_000]) {
+      const files = new FailingFileSystem();
+      const store = await openOn(files, { walSegmentBytes: 65_536 });
+      const appends = new Appends();
+      await appends.append(store, 's-1');
+      files.failAt((op) => op.kind === 'write' && isLog(op), { code: 'ENOSPC' }, { partial });
+      await Promise.all([appends.append(store, 's-1'), appends.append(store, 's-2')]);
+      expect(appends.refused.map(({ error }) => error)).toEqual([
+        expect.any(DiskFullError),
+        expect.any(DiskFullError),
+      ]);
+      for (const left of [files.afterProcessDeath(), files.afterPowerLoss('everything')]) {
+        const again = await openOn(left);
+        expect(await again.head()).toBe(1);
+        await again.close();
+      }
+      await store.close();
+    }
+  });
+
+  it('met by a sync is no full disk that changes nothing: the outcome is unknown', async () => {
+    const files = new FailingFileSystem();
+    const store = await openOn(files, { walSegmentBytes: 65_536 });
+    const appends = new Appends();
+    await appends.append(store, 's-1');
+    files.failAt((op) => op.kind === 'sync' && isLog(op), { code: 'ENOSPC' });
+    await appends.append(store, 's-1');
+    expect(appends.unknown).toHaveLength(1);
+    await store.close();
+    expect(files.log.filter((op) => op.kind === 'sync' && isLog(op))).toHaveLength(2);
+  });
+});
+
+describe('an opening', () => {
+  it('that meets a full or broken disk says so and can be tried again', async () => {
+    const living = new FailingFileSystem();
+    const store = await openOn(living);
+    const appends = new Appends();
+    await work(store, appends);
+    const crashed = living.afterProcessDeath();
+    await store.close();
+    const sound = await openOn(crashed);
+    const operations = crashed.operations;
+    await sound.close();
+    for (const code of ['ENOSPC', 'EIO']) {
+      for (let at = 1; at <= operations; at++) {
+        const files = living.afterProcessDeath();
+        files.failAt(at, { code });
+        const backend = backendOn(files);
+        await backend.open().catch((error: unknown) => {
+          expect(error).toBeInstanceOf(AllFrameError);
+          expect(error).not.toBeInstanceOf(StoreCorruptedError);
+        });
+        if (!backend.isOpen) await backend.open();
+        await appends.check(backend);
+        await backend.close();
+        cases.openings++;
+      }
+    }
+    process.stdout.write(`failing disk: ${JSON.stringify(cases)}\n`);
+  });
+
+  it('that cannot read does not take what it cannot read for missing', async () => {
+    const files = new FailingFileSystem();
+    const store = await openOn(files);
+    const appends = new Appends();
+    await work(store, appends);
+    await store.close();
+    for (let at = 1, isDone = false; !isDone; at++) {
+      const unreadable = new UnreadableOnce(files.afterProcessDeath(), at);
+      const backend = backendOn(unreadable.files);
+      const error = await backend.open().then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      isDone = error === undefined;
+      unreadable.mend();
+      if (!isDone) expect(error).toBeInstanceOf(StorageUnavailableError);
+      if (!backend.isOpen) await backend.open();
+      await appends.check(backend);
+      await backend.close();
+      cases.openings++;
+    }
+  });
+});
+
+/** A file system whose read of one number fails. */
+class UnreadableOnce {
+  readonly files: FileSystem;
+  #reads = 0;
+
+  constructor(
+    inner: FailingFileSystem,
+    private readonly at: number,
+  ) {
+    const bound = (name: keyof FileSystem): never =>
+      (inner[name] as (...args: unknown[]) => unknown).bind(inner) as never;
+    this.files = {
+      list: bound('list'),
+      stat: bound('stat'),
+      makeDirectory: bound('makeDirectory'),
+      rename: bound('rename'),
+      remove: bound('remove'),
+      syncDirectory: bound('syncDirectory'),
+      open: (path, mode) => {
+        const file = inner.open(path, mode);
+        return {
+          ...file,
+          read: (...range) => {
+            if (++this.#reads === this.at) throw systemError('EIO', 'read', path);
+            return file.read(...range);
+          },
+        };
+      },
+    };
+  }
+
+  mend(): void {
+    this.#reads = Infinity;
+  }
+}
