@@ -1,16 +1,27 @@
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import type { EventStoreBackend } from '../core/event-store-backend.js';
 
+const ARGUMENT = 'the URL of the event store';
+
 /** Each backend is loaded only when its scheme is asked for, so that nobody loads a driver they do not use. */
 const backends: Readonly<Record<string, (url: URL) => Promise<EventStoreBackend>>> = {
   'memory:': async () => {
     const { InMemoryBackend } = await import('./memory/in-memory-backend.js');
     return new InMemoryBackend();
   },
+  'allsource:': async (url) => {
+    const path = directoryOf(url);
+    const { AllSourceBackend } = await import('./allsource/allsource-backend.js');
+    return AllSourceBackend.production(path);
+  },
 };
 
 /**
- * A backend by its URL; it is opened by the store that uses it. `memory:` is a new, empty one in this process.
+ * A backend by its URL; it is opened by the store that uses it.
+ *
+ * - `memory:` is a new, empty one in this process.
+ * - `allsource:./data` and `allsource:/var/lib/shop` are `AllSourceBackend.production` in that directory: a relative path
+ *   begins at the working directory, and what has a meaning in URLs is written as `%20`, `%23`, `%25`, `%3F`.
  * @throws InvalidArgumentError for a URL that names no backend; the message holds the scheme and never the URL, which
  * may hold a password
  * @publicApi
@@ -18,18 +29,38 @@ const backends: Readonly<Record<string, (url: URL) => Promise<EventStoreBackend>
 export async function openBackend(url: string): Promise<EventStoreBackend> {
   const known = Object.keys(backends).join(', ');
   if (!URL.canParse(url)) {
-    throw new InvalidArgumentError(
-      'the URL of the event store',
-      `it is not a URL; begin it with one of ${known}`,
-    );
+    throw new InvalidArgumentError(ARGUMENT, `it is not a URL; begin it with one of ${known}`);
   }
   const parsed = new URL(url);
   const make = Object.hasOwn(backends, parsed.protocol) ? backends[parsed.protocol] : undefined;
   if (make === undefined) {
     throw new InvalidArgumentError(
-      'the URL of the event store',
+      ARGUMENT,
       `there is no backend for "${parsed.protocol}"; begin it with one of ${known}`,
     );
   }
   return make(parsed);
+}
+
+/** The directory that a URL names. What might be meant otherwise is refused, before a store is made at a wrong place. */
+function directoryOf({ protocol, host, pathname, search, hash }: URL): string {
+  const wanted = `write ${protocol}./data for a relative directory, ${protocol}/var/lib/data for an absolute one`;
+  if (host !== '') {
+    throw new InvalidArgumentError(ARGUMENT, `it names a host, and a directory is wanted; ${wanted}`);
+  }
+  if (search !== '' || hash !== '') {
+    throw new InvalidArgumentError(
+      ARGUMENT,
+      'nothing but a directory is wanted in it; write "?" as %3F and "#" as %23 if they are part of its name',
+    );
+  }
+  if (pathname === '') throw new InvalidArgumentError(ARGUMENT, `it names no directory; ${wanted}`);
+  try {
+    return decodeURIComponent(pathname);
+  } catch {
+    throw new InvalidArgumentError(
+      ARGUMENT,
+      'a "%" in it does not begin an encoded character; write "%" as %25',
+    );
+  }
 }

@@ -16,7 +16,7 @@ import { WorkloadProjection } from './projections/workload.projection.js';
   providers: [ActivitiesProjection, VariantsProjection, WorkloadProjection, OfficeFigures, LogImporter],
 })
 export class AppModule {
-  /** @param store where the events are kept: a URL such as `memory:`, or a backend */
+  /** @param store where the events are kept: a URL such as `allsource:./data`, or a backend */
   static on(store: string | EventStoreBackend): DynamicModule {
     return { module: AppModule, imports: [AllFrameModule.forRoot(store)] };
   }

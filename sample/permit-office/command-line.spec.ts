@@ -51,7 +51,14 @@ describe('the command line', () => {
   it('explains itself', () => {
     const { printed, exitCode } = read('--help');
     expect(exitCode).toBe(0);
-    for (const word of ['npm start -- [options] [log.csv]', '--case', '--time', 'PORT', 'EVENT_STORE_URL']) {
+    for (const word of [
+      'npm start -- [options] [log.csv]',
+      '--case',
+      '--time',
+      'PORT',
+      'EVENT_STORE_URL',
+      'allsource:./data',
+    ]) {
       expect(printed).toContain(word);
     }
   });
@@ -65,8 +72,9 @@ describe('the command line', () => {
 
 describe('the environment', () => {
   it('has a default for everything', () => {
-    expect(readEnvironment({})).toEqual({ port: 3000, storeUrl: 'memory:' });
-    expect(readEnvironment({ PORT: '', EVENT_STORE_URL: '' })).toEqual({ port: 3000, storeUrl: 'memory:' });
+    const defaults = { port: 3000, storeUrl: 'allsource:./data' };
+    expect(readEnvironment({})).toEqual(defaults);
+    expect(readEnvironment({ PORT: '', EVENT_STORE_URL: '' })).toEqual(defaults);
   });
 
   it('says where to listen and where events are kept', () => {

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { DEFAULT_STORE_URL } from './environment.js';
 import { type LogColumns, XES_COLUMNS } from './event-log/csv-log.js';
 
 /** What the office is told on its command line. */
@@ -27,7 +28,8 @@ export function officeCommand(): Command {
       `
 Environment:
   PORT             where to listen; 0 takes any free port (default: 3000)
-  EVENT_STORE_URL  where events are kept (default: memory:)`,
+  EVENT_STORE_URL  where events are kept: allsource:<directory>, or memory: for this run only
+                   (default: ${DEFAULT_STORE_URL})`,
     );
 }
 

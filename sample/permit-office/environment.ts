@@ -19,6 +19,9 @@ export interface Environment {
   readonly storeUrl: string;
 }
 
+/** Where events are kept unless told: in a directory of the working directory, so that a second start finds them. */
+export const DEFAULT_STORE_URL = 'allsource:./data';
+
 const PORT_MAX = 65_535;
 
 /** @throws EnvironmentError if a variable is set to something that cannot be meant */
@@ -31,5 +34,5 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
       `"${portText}" is not a whole number from 0 (any free port) to ${PORT_MAX}`,
     );
   }
-  return { port, storeUrl: variables['EVENT_STORE_URL'] || 'memory:' };
+  return { port, storeUrl: variables['EVENT_STORE_URL'] || DEFAULT_STORE_URL };
 }

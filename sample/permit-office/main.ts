@@ -10,7 +10,7 @@ import { EnvironmentError, readEnvironment } from './environment.js';
 import { CsvLog } from './event-log/csv-log.js';
 import { EventLogError } from './event-log/event-log.errors.js';
 import { GeneratedLog } from './event-log/generated-log.js';
-import { LogImporter } from './event-log/log-importer.js';
+import { LogImporter, whatWasNew } from './event-log/log-importer.js';
 import { progressOn } from './progress.js';
 import { OfficeFigures } from './projections/office-figures.js';
 
@@ -38,12 +38,14 @@ async function main(): Promise<void> {
     // Before the import, so that a port in use is known before the work is done.
     await listen(app, port);
     const progress = progressOn(process.stderr, log.size);
-    const { position } = await app
+    const imported = await app
       .get(LogImporter)
       .import(log, { signal: stop, onProgress: (done) => progress.moveTo(done) })
       .finally(() => progress.stop());
     const figures = app.get(OfficeFigures);
-    await figures.caughtUpWith(position);
+    await figures.caughtUpWith(imported.position);
+    // Beside the figures, which stay one line however often a log is imported.
+    console.error(whatWasNew(imported, figures.current.events));
     console.log(figures.toString());
     console.log(`${urlOf(app)} serves ${PATHS}; Ctrl+C stops it`);
     if (!stop.aborted) await once(stop, 'abort');

@@ -18,9 +18,9 @@ export class RunningOffice {
     readonly url: string,
   ) {}
 
-  /** On a free port; the caller closes it. */
-  static async open(): Promise<RunningOffice> {
-    const moduleRef = await Test.createTestingModule({ imports: [AppModule.on('memory:')] }).compile();
+  /** On a free port; the caller closes it. @param storeUrl where the events are kept */
+  static async open(storeUrl = 'memory:'): Promise<RunningOffice> {
+    const moduleRef = await Test.createTestingModule({ imports: [AppModule.on(storeUrl)] }).compile();
     const app = moduleRef.createNestApplication<INestApplication<Server>>({
       logger: ['error', 'warn'],
       forceCloseConnections: true,
@@ -88,10 +88,16 @@ export async function firstMessages(response: Response, count: number): Promise<
   return messages;
 }
 
-/** A file that is gone when the test has finished. */
-export async function fileWith(content: string | Uint8Array): Promise<string> {
+/** An empty directory that is gone when the test has finished. */
+export async function emptyDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'permit-office-'));
   onTestFinished(() => rm(directory, { recursive: true }));
+  return directory;
+}
+
+/** A file that is gone when the test has finished. */
+export async function fileWith(content: string | Uint8Array): Promise<string> {
+  const directory = await emptyDirectory();
   const file = join(directory, 'log.csv');
   await writeFile(file, content);
   return file;

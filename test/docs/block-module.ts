@@ -33,6 +33,10 @@ export class BlockModules {
   constructor(private readonly root: string) {
     this.#doors = [
       { specifier: '@allframe/nestjs', names: exportsOf(parse(`${root}/lib/index.ts`)) },
+      {
+        specifier: '@allframe/nestjs/allsource',
+        names: exportsOf(parse(`${root}/lib/backends/allsource/index.ts`)),
+      },
       { specifier: '@allframe/nestjs/testing', names: exportsOf(parse(`${root}/lib/testing/index.ts`)) },
     ];
   }

@@ -22,8 +22,8 @@ const blocks = documents.flatMap((path) => blocksOf(path, textOf(path)));
 const examples = filesUnder('lib', '.ts').flatMap((path) => commentBlocksOf(path, textOf(path), 'account'));
 const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Readonly<Record<string, string>> };
 
-/** What may stand behind a fence. Whatever else does would be checked by nobody. */
-const LANGUAGES: ReadonlySet<string> = new Set(['ts', 'ts run', 'sh', 'json', 'text']);
+/** What may stand behind a fence. Whatever else does would be checked by nobody. SQL is run by allsource.spec.ts. */
+const LANGUAGES: ReadonlySet<string> = new Set(['ts', 'ts run', 'sh', 'sql', 'json', 'text']);
 
 /** A document whose blocks are wrong, to see that each is found at its place. */
 const BAD = 'docs/bad.md';
@@ -157,6 +157,11 @@ describe('the blocks', () => {
           .map((script) => `${place(block)} npm run ${script}`),
       );
     expect(missing).toEqual([]);
+  });
+
+  it('of SQL stand where they are run', () => {
+    const paths = blocks.filter(({ language }) => language === 'sql').map(({ path }) => path);
+    expect(new Set(paths)).toEqual(new Set(['docs/allsource.md']));
   });
 
   it('of JSON are JSON', () => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import * as root from '@allframe/nestjs';
+import * as allsource from '@allframe/nestjs/allsource';
 import * as testing from '@allframe/nestjs/testing';
 import { headingsOf, tableRowsOf } from './markdown.js';
 
@@ -47,7 +48,7 @@ const isError = (value: unknown): value is { readonly name: string } =>
   typeof value === 'function' && value.prototype instanceof root.AllFrameError;
 
 describe('docs/errors.md', () => {
-  const exported = Object.values<unknown>({ ...root, ...testing }).filter(isError);
+  const exported = Object.values<unknown>({ ...root, ...allsource, ...testing }).filter(isError);
 
   it('has a heading for every exported error, and no other', () => {
     expect([...sections.keys()].toSorted()).toEqual(exported.map(({ name }) => name).toSorted());

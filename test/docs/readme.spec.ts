@@ -43,6 +43,7 @@ describe('README.md', () => {
       'Why, and when',
       'Install',
       'Quick start',
+      'Backends',
       'Guarantees',
       'Errors',
       'Requirements',

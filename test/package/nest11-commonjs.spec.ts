@@ -1,7 +1,7 @@
 /** A Nest 11 project: CommonJS, TypeScript 5.9, jest, none of the optional peers installed. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ConsumerProject } from './consumer-project.js';
-import { whatTheAppSaw } from './what-the-app-saw.js';
+import { whatTheAppSaw, whatTheDurableAppSaw } from './what-the-app-saw.js';
 
 describe('a Nest 11 project of CommonJS', () => {
   let project: ConsumerProject;
@@ -13,6 +13,10 @@ describe('a Nest 11 project of CommonJS', () => {
   it('compiles under node10 with every declaration checked, and runs by require', async () => {
     await project.bin('tsc', '-p', 'tsconfig.json');
     expect(JSON.parse(await project.node('dist/main.js'))).toEqual(whatTheAppSaw);
+  });
+
+  it('keeps its events on a disk, by require', async () => {
+    expect(JSON.parse(await project.node('dist/durable.js'))).toEqual(whatTheDurableAppSaw);
   });
 
   it('compiles under nodenext, and runs by require', async () => {

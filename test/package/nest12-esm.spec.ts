@@ -1,7 +1,7 @@
 /** A Nest 12 project: ES modules, TypeScript 6, none of the optional peers installed. */
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ConsumerProject } from './consumer-project.js';
-import { whatTheAppSaw } from './what-the-app-saw.js';
+import { whatTheAppSaw, whatTheDurableAppSaw } from './what-the-app-saw.js';
 
 describe('a Nest 12 project of ES modules', () => {
   let project: ConsumerProject;
@@ -13,6 +13,10 @@ describe('a Nest 12 project of ES modules', () => {
   it('compiles under nodenext with every declaration checked, and runs by import', async () => {
     await project.bin('tsc', '-p', 'tsconfig.json');
     expect(JSON.parse(await project.node('dist/main.js'))).toEqual(whatTheAppSaw);
+  });
+
+  it('keeps its events on a disk, by import', async () => {
+    expect(JSON.parse(await project.node('dist/durable.js'))).toEqual(whatTheDurableAppSaw);
   });
 
   it('type-checks under a bundler', async () => {

@@ -12,7 +12,8 @@ export class RunningProgram {
 
   private constructor(private readonly child: ChildProcessByStdio<null, Readable, Readable>) {
     this.lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    this.ended = once(child, 'exit');
+    // Not 'exit': only then has everything been read that it wrote.
+    this.ended = once(child, 'close');
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
   }
 
@@ -24,6 +25,15 @@ export class RunningProgram {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new RunningProgram(child);
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** What it has written to its standard error so far. */
+  get said(): string {
+    return this.errors;
   }
 
   /** The next line of its standard output. Rejects with what it said if it ended instead. */

@@ -5,3 +5,10 @@ export const whatTheAppSaw = {
   balance: 10,
   owners: ['Ada at 2'],
 };
+
+/** What `fixtures/app/durable.ts` prints there. */
+export const whatTheDurableAppSaw = {
+  sealed: [true],
+  refused: true,
+  texts: ['one', 'two', 'three'],
+};

@@ -31,6 +31,17 @@ export interface ImportResult {
 }
 
 /**
+ * An import in words: `0 of 12,558 rows were new`, and how many events of other logs the figures cover as well.
+ * @param events in the store
+ */
+export function whatWasNew({ rows, recorded }: ImportResult, events: number): string {
+  const said = (count: number): string => count.toLocaleString('en-US');
+  const words = `${said(recorded)} of ${said(rows)} rows were new`;
+  if (events <= rows) return words;
+  return `${words}; the figures cover ${said(events - rows)} more events that the store holds of other logs`;
+}
+
+/**
  * Brings a log into the store, row by row.
  *
  * The n-th row of a case is the n-th activity of its application, so a row that was imported before is recognised by
