@@ -21,8 +21,8 @@ export const append: Scenario = {
   async run(effort) {
     const raw = await interleave(
       {
-        ours: callers(1, 3_000, effort),
-        raw: rawAppends(3_000, effort),
+        ours: callers(1, 8_000, effort),
+        raw: rawAppends(8_000, effort),
         sqlite: sqliteAppends(2_000, 1, effort),
       },
       effort,

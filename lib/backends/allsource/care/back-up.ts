@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { StorageUnavailableError } from '../allsource.errors.js';
 import type { AllSourceStore } from '../allsource-store.js';
 import type { FileSystem } from '../files/file-system.js';
+import { SteadyFile } from '../files/steady-file.js';
 import { ensureDirectory, StoreDirectory } from '../files/store-directory.js';
 import { type Manifest, writeManifest, writeUnfinishedManifest } from '../sealed/manifest.js';
 import { runPath, segmentPaths } from '../sealed/sealed-names.js';
@@ -98,7 +99,7 @@ async function copyFile(
 ): Promise<number> {
   const input = from.open(source, 'read');
   try {
-    const output = to.open(copy, 'create');
+    const output = new SteadyFile(to.open(copy, 'create'));
     try {
       const buffer = Buffer.allocUnsafe(COPY_BYTES);
       const size = input.size();

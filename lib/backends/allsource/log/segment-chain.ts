@@ -12,13 +12,15 @@ export interface ChainOwner {
   listLog(segments: readonly LogSegment[]): void;
 }
 
+/** Who writes much gets larger files, and who writes little does not wait for the zeros of a large one. */
+const GROWTH = 4;
 /** A file that is made while commits wait is small, so that they do not wait long. */
 const INLINE_SEGMENT_BYTES = 4 * 1024 * 1024;
 
 export class SegmentChain {
   #segments: readonly LogSegment[];
 
-  /** @param segmentBytes the size of a file that is made beforehand */
+  /** @param segmentBytes the size of a file that is made beforehand, at most */
   constructor(
     private readonly files: SegmentFiles,
     private readonly owner: ChainOwner,
@@ -79,7 +81,8 @@ export class SegmentChain {
 
   /** Has the next file made in time. */
   lookAhead(): void {
-    if (this.active.room < this.active.start.capacity / 2) this.files.prepare(this.segmentBytes);
+    const { room, start } = this.active;
+    if (room < start.capacity / 2) this.files.prepare(Math.min(this.segmentBytes, start.capacity * GROWTH));
   }
 
   /** Takes files out that have been sealed; they are still to be closed. */

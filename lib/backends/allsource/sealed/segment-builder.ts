@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import type { StoredEvent } from '../../../core/stored-event.js';
 import { compareNames } from '../../../core/text.js';
 import type { FileSystem, OpenFile } from '../files/file-system.js';
+import { SteadyFile } from '../files/steady-file.js';
 import { UNFINISHED } from '../files/store-directory.js';
 import { ROW_GROUP_EVENTS_MAX } from '../parquet/event-columns.js';
 import type { ParquetCodec, SegmentWriter } from '../parquet/parquet-codec.js';
@@ -148,8 +149,8 @@ export class SegmentBuilder {
   }
 }
 
-/** What an earlier attempt has left under this name is of no use. */
+/** A file to be written from its beginning on. What an earlier attempt has left under this name is of no use. */
 export function createAnew(files: FileSystem, path: string): OpenFile {
   if (files.stat(path) !== undefined) files.remove(path);
-  return files.open(path, 'create');
+  return new SteadyFile(files.open(path, 'create'));
 }
