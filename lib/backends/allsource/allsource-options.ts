@@ -23,7 +23,7 @@ export interface AllSourceOptions {
   readonly syncEveryMs?: number;
   /** Which library writes Parquet; default `'hyparquet'`. `'parquetjs-lite'` has to be installed beside this package. */
   readonly parquetCodec?: ParquetCodecName;
-  /** Size of a file of the log; default 64 MiB. */
+  /** Size of a file of the log; default 64 MiB. The first ones of an opening are smaller. */
   readonly walSegmentBytes?: number;
   /** Seal when the log holds this much; default 64 MiB. */
   readonly sealAfterBytes?: number;
