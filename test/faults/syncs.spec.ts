@@ -105,7 +105,7 @@ describe('mode commit', () => {
       const rest = done.slice(named + 1).map(({ kind, path, to }) => `${kind} ${to ?? path}`);
       const steps = [
         `syncDirectory ${DIRECTORY.log}`,
-        `sync ${DIRECTORY.manifest}.tmp`,
+        `sync ${DIRECTORY.manifest}.1.tmp`,
         `rename ${DIRECTORY.manifest}`,
         `syncDirectory ${DIRECTORY.path}`,
         `write ${to}`,

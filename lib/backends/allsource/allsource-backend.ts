@@ -13,6 +13,7 @@ import {
   settingsOf,
 } from './allsource-options.js';
 import { AllSourceStore } from './allsource-store.js';
+import { StorageUnavailableError } from './allsource.errors.js';
 import { type BackupReport, backUp } from './care/back-up.js';
 import { type RepairReport, repairStore } from './care/repair.js';
 import { type VerificationReport, verifyStore } from './care/verify.js';
@@ -89,6 +90,12 @@ export class AllSourceBackend extends EventStoreBackend {
     options: Omit<AllSourceOptions, 'persistencePath'> = {},
   ): Promise<RepairReport> {
     const backend = new AllSourceBackend({ ...options, persistencePath: dataPath });
+    if (backend.#host.files.stat(backend.#files.directory.manifest) === undefined) {
+      throw new StorageUnavailableError(
+        backend.#files.directory.path,
+        'there is no store to repair: it has no manifest',
+      );
+    }
     await backend.#lock();
     try {
       return await repairStore(backend.#files, backend.#settings, backend.#host.now());

@@ -1,6 +1,7 @@
 /** The options of the backend, what they are unless given, and what is refused. */
 import { resolve } from 'node:path';
 import { InvalidArgumentError } from '../../core/errors/input.errors.js';
+import { StoreDirectory } from './files/store-directory.js';
 import type { Durability } from './log/write-ahead-log.js';
 import type { ParquetCodecName } from './parquet/parquet-codec.js';
 
@@ -89,16 +90,22 @@ export function settingsOf(options: AllSourceOptions): AllSourceSettings {
     );
   }
   const path = persists ? given : undefined;
+  if (path !== undefined && givenLog !== undefined && isTaken(path, givenLog)) {
+    throw new InvalidArgumentError(
+      'options.walPath',
+      'it is a folder of the store itself; give one of its own',
+    );
+  }
   const durability = oneOf(options, 'durability', ['commit', 'interval']) ?? 'commit';
-  const size = (name: NumberOption, otherwise: number, least = 1): number =>
-    wholeNumber(options, name, least) ?? otherwise;
+  const size = (name: NumberOption, otherwise: number, least = 1, most = Number.MAX_SAFE_INTEGER): number =>
+    wholeNumber(options, name, least, most) ?? otherwise;
   return {
     path,
     logPath: givenLog ?? resolve(path ?? MEMORY_PATH, 'wal'),
     durability: hasLog ? durability : 'memory',
     syncEveryMs: size('syncEveryMs', 100),
     parquetCodec: oneOf(options, 'parquetCodec', ['hyparquet', 'parquetjs-lite']) ?? 'hyparquet',
-    walSegmentBytes: size('walSegmentBytes', 64 * MIB, WAL_SEGMENT_BYTES_MIN),
+    walSegmentBytes: size('walSegmentBytes', 64 * MIB, WAL_SEGMENT_BYTES_MIN, WAL_SEGMENT_BYTES_MAX),
     sealAfterBytes: size('sealAfterBytes', 64 * MIB),
     sealAfterEvents: size('sealAfterEvents', 250_000),
     sealAfterMs: size('sealAfterMs', 10 * MINUTE_MS),
@@ -115,6 +122,14 @@ export function settingsOf(options: AllSourceOptions): AllSourceSettings {
 /** Where the files of a store in memory are, for its own eyes only. */
 export const MEMORY_PATH = '/memory';
 const WAL_SEGMENT_BYTES_MIN = 4096;
+/** A file is read as a whole when it is recovered. */
+const WAL_SEGMENT_BYTES_MAX = 1024 * MIB;
+
+/** Whether a directory is the store's own, or one that it keeps other things in. */
+function isTaken(path: string, logPath: string): boolean {
+  const { segments, index, records, aside } = new StoreDirectory(path, logPath);
+  return [path, segments, index, records, aside].includes(logPath);
+}
 
 type NumberOption = {
   [K in keyof AllSourceOptions]-?: NonNullable<AllSourceOptions[K]> extends number ? K : never;
@@ -126,11 +141,17 @@ function flag(options: AllSourceOptions, name: 'enablePersistence' | 'enableWal'
   throw new InvalidArgumentError(`options.${name}`, 'true or false is wanted');
 }
 
-function wholeNumber(options: AllSourceOptions, name: NumberOption, least: number): number | undefined {
+function wholeNumber(
+  options: AllSourceOptions,
+  name: NumberOption,
+  least: number,
+  most: number,
+): number | undefined {
   const value: unknown = options[name];
   if (value === undefined) return undefined;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value;
-  throw new InvalidArgumentError(`options.${name}`, `a whole number of at least ${least} is wanted`);
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most)
+    return value;
+  throw new InvalidArgumentError(`options.${name}`, `a whole number from ${least} to ${most} is wanted`);
 }
 
 function oneOf<T extends string>(

@@ -3,7 +3,7 @@ import type { AppendResult, Commit, KeyedRecord, StreamCommit } from '../../core
 import { Limits } from '../../core/limits.js';
 import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
 import type { StoredEvent } from '../../core/stored-event.js';
-import { StoreLockedError } from './allsource.errors.js';
+import { StorageUnavailableError, StoreLockedError } from './allsource.errors.js';
 import type { AllSourceSettings } from './allsource-options.js';
 import { CommitStage } from './commit-stage.js';
 import { EventReader } from './event-reader.js';
@@ -64,24 +64,34 @@ export class AllSourceStore {
     this.#reader.head = opened.usedPosition;
     this.#streams = live.count;
     this.#events = sealed.events + opened.report.eventsInLog;
-    this.#stage = new CommitStage(this.log, live, records, this.#ids, {
-      versions: (streamId, from, through) =>
-        this.#reader.readStream({
-          streamId,
-          fromVersion: from,
-          toVersion: through,
-          direction: 'forward',
-          limit: through - from + 1,
-        }).events,
-      newest: (count) => this.#newest(count),
-    });
     this.sealing = new Sealing(files, settings, opened, this.log, this.manifest, runner);
+    this.#stage = new CommitStage(
+      this.log,
+      live,
+      records,
+      this.#ids,
+      {
+        versions: (streamId, from, through) =>
+          this.#reader.readStream({
+            streamId,
+            fromVersion: from,
+            toVersion: through,
+            direction: 'forward',
+            limit: through - from + 1,
+          }).events,
+        newest: (count) => this.#newest(count),
+      },
+      this.sealing,
+    );
     this.#reserve();
   }
 
   loss(): StoreLockedError | undefined {
     if (this.owner.isHeld()) return undefined;
-    return new StoreLockedError(this.files.directory.path, 'a process that opened it after this one');
+    return new StoreLockedError(
+      this.files.directory.path,
+      'a process that opened it after this one, or its LOCK was removed',
+    );
   }
 
   get store(): string {
@@ -101,7 +111,6 @@ export class AllSourceStore {
   }
 
   append(commit: Commit): Promise<readonly AppendResult[]> {
-    if (this.sealing.isBehind) return this.sealing.caughtUp().then(() => this.#stage.append(commit));
     return this.#stage.append(commit);
   }
 
@@ -139,12 +148,11 @@ export class AllSourceStore {
   /** Ends after the commits in flight; whatever cannot be written any more stays as it is. */
   async close(): Promise<void> {
     try {
+      await this.#stage.drained();
       // Without a log that outlives the process this is the only copy.
-      if (!this.files.logIsKept) {
-        while (this.log.hasStaged && this.log.failure === undefined) await this.log.settled();
-        await this.flush();
-      }
+      if (!this.files.logIsKept) await this.#sealLast();
     } finally {
+      this.#reader.close();
       await this.sealing.close();
       await this.log.close();
       this.#noteEnd();
@@ -153,7 +161,21 @@ export class AllSourceStore {
     }
   }
 
-  publish({ commit, streams, results, firstPosition }: StagedCommit): void {
+  async #sealLast(): Promise<void> {
+    while (this.log.hasStaged && this.log.failure === undefined) await this.log.settled();
+    try {
+      await this.flush();
+    } catch (cause) {
+      const { position } = this.manifest.current.sealed;
+      throw new StorageUnavailableError(
+        this.files.directory.path,
+        `what came after position ${position} was in memory only, and is lost: it could not be sealed`,
+        { cause },
+      );
+    }
+  }
+
+  publish({ commit, streams, results, firstPosition, moreSnapshots }: StagedCommit): void {
     const { live, records } = this.opened;
     let nextPosition = firstPosition;
     for (let i = 0; i < streams.length; i++) {
@@ -177,7 +199,9 @@ export class AllSourceStore {
     const count = nextPosition - firstPosition;
     this.#events += count;
     this.ingested += count;
-    if (commit.records.length > 0) records.publish(commit.records, this.log.segments.at(-1) as LogSegment);
+    if (commit.records.length > 0) {
+      records.publish(commit.records, this.log.segments.at(-1) as LogSegment, moreSnapshots);
+    }
     if (count > 0) this.#reader.head = nextPosition - 1;
   }
 

@@ -8,12 +8,15 @@ import {
   RecordConflictError,
   WrongExpectedVersionError,
 } from '../../core/errors/append.errors.js';
+import { LimitExceededError } from '../../core/errors/input.errors.js';
 import { expectedPlace, matchesExpectedVersion } from '../../core/expected-version.js';
+import { Limits } from '../../core/limits.js';
 import type { StoredEvent } from '../../core/stored-event.js';
 import type { EventIdWindow, EventPlace } from './live/event-id-window.js';
 import type { LiveStreams } from './live/live-streams.js';
 import type { WriteAheadLog } from './log/write-ahead-log.js';
 import type { RecordIndex } from './records/record-index.js';
+import type { Sealing } from './sealing.js';
 
 /** What the stage asks of those who read. */
 export interface StageReaders {
@@ -22,9 +25,25 @@ export interface StageReaders {
   newest(count: number): AsyncIterable<readonly StoredEvent[]>;
 }
 
+/** What a commit's expectations are compared with. */
+interface View {
+  version(streamId: string): number;
+  record(collection: string, key: string): string | null;
+}
+
 export class CommitStage {
   /** Ids that callers have given and that are not durable yet. */
   readonly #staged = new Set<string>();
+  #queue: Promise<void> = Promise.resolve();
+  #waiting = 0;
+  readonly #afterAllStaged: View = {
+    version: (streamId) => this.live.find(streamId)?.version ?? 0,
+    record: (collection, key) => this.records.getStaged(collection, key),
+  };
+  readonly #asReadersSee: View = {
+    version: (streamId) => this.live.visibleVersion(streamId),
+    record: (collection, key) => this.records.get(collection, key),
+  };
 
   constructor(
     private readonly log: WriteAheadLog,
@@ -32,38 +51,80 @@ export class CommitStage {
     private readonly records: RecordIndex,
     private readonly ids: EventIdWindow,
     private readonly readers: StageReaders,
+    private readonly sealing: Pick<Sealing, 'isBehind' | 'caughtUp'>,
   ) {}
 
+  /** Commits are decided on in the order of these calls, whatever some of them have to wait for. */
   append(commit: Commit): Promise<readonly AppendResult[]> {
-    if (this.log.isFull) return this.log.room().then(() => this.append(commit));
     const ids = givenIds(commit);
-    return ids.length === 0 ? this.#decide(commit, ids) : this.#appendOnce(commit, ids);
+    if (this.#waiting === 0 && !this.#hasToWait(ids)) return this.#attempt(commit, ids);
+    if (this.#waiting >= Limits.appendsWaitingMax) {
+      return Promise.reject(
+        new LimitExceededError(
+          'appendsWaitingMax',
+          this.#waiting + 1,
+          Limits.appendsWaitingMax,
+          'appends that wait for the disk',
+        ),
+      );
+    }
+    this.#waiting++;
+    // The promise of the result is wrapped, since the next one in the queue waits for the staging only.
+    const decided = this.#queue.then(async () => {
+      while (this.#hasToWait(ids)) await this.#wait(ids);
+      return { result: this.#attempt(commit, ids) };
+    });
+    this.#queue = decided.then(ignore, ignore).finally(() => this.#waiting--);
+    return decided.then(({ result }) => result);
   }
 
-  /** Ids that somebody has given may stand in the store already. */
-  async #appendOnce(commit: Commit, ids: readonly string[]): Promise<readonly AppendResult[]> {
-    await this.ids.load((size) => this.readers.newest(size));
-    // A commit that is on its way has no visible events to be compared with.
-    while (ids.some((id) => this.#staged.has(id))) await this.log.settled();
-    if (this.log.failure !== undefined) throw this.log.failure;
-    // From this comparison to the staging nothing is awaited, so nobody comes in between.
-    return this.#repeated(commit) ?? this.#decide(commit, ids);
+  /** Resolves when nobody waits for a place any more. */
+  async drained(): Promise<void> {
+    while (this.#waiting > 0) await this.#queue;
+  }
+
+  #hasToWait(ids: readonly string[]): boolean {
+    return (
+      this.sealing.isBehind ||
+      this.log.isFull ||
+      // What is on its way has no visible events that the ids could be compared with.
+      (ids.length > 0 && (!this.ids.isLoaded || ids.some((id) => this.#staged.has(id))))
+    );
+  }
+
+  async #wait(ids: readonly string[]): Promise<void> {
+    if (this.sealing.isBehind) await this.sealing.caughtUp();
+    else if (this.log.isFull) await this.log.room();
+    else if (!this.ids.isLoaded) await this.ids.load((size) => this.readers.newest(size));
+    else if (ids.some((id) => this.#staged.has(id))) await this.log.settled();
+  }
+
+  #attempt(commit: Commit, ids: readonly string[]): Promise<readonly AppendResult[]> {
+    try {
+      if (this.log.failure !== undefined) throw this.log.failure;
+      const repeated = ids.length === 0 ? undefined : this.#repeated(commit);
+      return repeated === undefined ? this.#decide(commit, ids) : Promise.resolve(repeated);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #decide(commit: Commit, ids: readonly string[]): Promise<readonly AppendResult[]> {
-    const refusal = this.#refusalOf(commit);
+    const refusal = this.#refusalOf(commit, this.#afterAllStaged);
     if (refusal === undefined) return this.#stage(commit, ids);
-    // What it was compared with may not be visible yet: whoever reads after the refusal has to see it.
-    const seen = this.log.hasStaged ? this.log.settled() : Promise.resolve();
-    return seen.then(() => {
-      throw refusal;
+    if (!this.log.hasStaged) throw refusal;
+    // What it was compared with may never become durable; and who reads after the refusal has to see why.
+    return this.log.settled().then(() => {
+      const seen = this.#refusalOf(commit, this.#asReadersSee);
+      if (seen !== undefined) throw seen;
+      return this.append(commit);
     });
   }
 
   #stage(commit: Commit, ids: readonly string[]): Promise<readonly AppendResult[]> {
+    const moreSnapshots = commit.records.length === 0 ? 0 : this.records.stage(commit.records);
     const streams = commit.streams.map(({ streamId }) => this.live.take(streamId));
-    if (commit.records.length > 0) this.records.stage(commit.records);
-    const staged = this.log.stage(commit, streams);
+    const staged = this.log.stage(commit, streams, moreSnapshots);
     if (ids.length === 0) return staged;
     for (const id of ids) this.#staged.add(id);
     return staged.finally(() => {
@@ -71,16 +132,16 @@ export class CommitStage {
     });
   }
 
-  #refusalOf({ streams, records }: Commit): Error | undefined {
+  #refusalOf({ streams, records }: Commit, view: View): Error | undefined {
     for (const { streamId, expectedVersion } of streams) {
       if (expectedVersion === 'any') continue;
-      const actual = this.live.find(streamId)?.version ?? 0;
+      const actual = view.version(streamId);
       if (!matchesExpectedVersion(expectedVersion, actual)) {
         return new WrongExpectedVersionError(streamId, expectedVersion, actual);
       }
     }
     for (const { collection, key, expected } of records) {
-      if (expected !== undefined && this.records.getStaged(collection, key) !== expected) {
+      if (expected !== undefined && view.record(collection, key) !== expected) {
         return new RecordConflictError(collection, key);
       }
     }
@@ -137,3 +198,7 @@ function givenIds({ streams }: Commit): readonly string[] {
 }
 
 const NO_IDS: readonly string[] = [];
+
+function ignore(): void {
+  // Told to the caller already.
+}

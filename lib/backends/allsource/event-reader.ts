@@ -1,5 +1,6 @@
 /** Finds events where they are: the newest in memory, others in the log, most in sealed segments. */
 import type { StoredEvent } from '../../core/stored-event.js';
+import { StoreClosedError } from '../../core/errors/store.errors.js';
 import { passesFilter } from '../../core/event-filter.js';
 import { Limits } from '../../core/limits.js';
 import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
@@ -15,6 +16,7 @@ const SCAN_EVENTS = 4096;
 export class EventReader {
   /** The last position that readers may see. */
   head = 0;
+  #isClosed = false;
   readonly #frames = new StreamFrames((position) => this.#segmentOf(position));
 
   constructor(
@@ -63,8 +65,17 @@ export class EventReader {
     return { events, through: Math.max(through, after), atEnd: through >= last };
   }
 
-  /** Events from a position on that readers may see, at most `limit`, by position; none where there are none. */
+  /** From now on nothing is found: a read that has begun must not take that for the end of the store. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /**
+   * Events from a position on that readers may see, at most `limit`, by position; none where there are none.
+   * @throws StoreClosedError
+   */
   async readFrom(position: number, limit: number): Promise<readonly StoredEvent[]> {
+    if (this.#isClosed) throw new StoreClosedError('readAll');
     if (position >= this.recent.firstPosition) return this.recent.readFrom(position, limit);
     if (position <= this.sealed.through) return this.sealed.readFrom(position, limit);
     const segment = this.#segmentOf(position);
@@ -83,6 +94,9 @@ export class EventReader {
       let scanned = 0;
       through > after + 1 && events.length < limit && scanned < Limits.pageScanEventsMax;
     ) {
+      // A gap in the positions is stepped over at once.
+      through = Math.max(Math.min(through - 1, this.#lastThrough(through - 1)), after) + 1;
+      if (through <= after + 1) break;
       const size = Math.min(filter === undefined ? limit - events.length : SCAN_EVENTS, through - after - 1);
       const from = through - size;
       const found = await this.#between(from, through - 1);
@@ -125,11 +139,11 @@ export class EventReader {
 
   /** What is not in the log any more has been sealed. */
   #versionsInFiles(streamId: string, stream: LiveStream, from: number, through: number): StoredEvent[] {
-    const frames = this.#frames.of(streamId, stream, this.sealed.through);
-    const firstInLog = frames[0]?.firstVersion ?? Infinity;
+    const frames = this.#frames.of(streamId, stream, from, this.sealed.through);
+    const firstInLog = frames.at(-1)?.firstVersion ?? Infinity;
     const events =
       from < firstInLog ? this.sealed.readStream(streamId, from, Math.min(through, firstInLog - 1)) : [];
-    for (let i = firstFrom(frames, from); i < frames.length; i++) {
+    for (let i = oldestFrom(frames, from); i >= 0; i--) {
       const { position, firstVersion } = frames[i] as StreamFrame;
       if (firstVersion > through) break;
       for (const event of this.#segmentOf(position)?.readStreamAt(streamId, position).events ?? []) {
@@ -139,19 +153,29 @@ export class EventReader {
     return events;
   }
 
+  /** The last position that has an event, up to one; 0 where there is none. */
+  #lastThrough(position: number): number {
+    const inLog = this.log.segments.findLast(
+      ({ start, events }) => events > 0 && start.firstPosition <= position,
+    );
+    if (inLog !== undefined) return Math.min(position, inLog.end.position);
+    const sealed = this.sealed.segments.findLast(({ entry }) => entry.from <= position);
+    return Math.min(position, sealed?.entry.to ?? 0);
+  }
+
   #segmentOf(position: number): LogSegment | undefined {
     return this.log.segments.find(({ end, events }) => events > 0 && end.position >= position);
   }
 }
 
-/** The index of the first frame that reaches as far as `version`, by bisection. */
-function firstFrom(frames: readonly StreamFrame[], version: number): number {
-  let low = 0;
-  let high = frames.length;
+/** The index of the oldest frame that reaches as far as `version`, by bisection; -1 where there is none. */
+function oldestFrom(frames: readonly StreamFrame[], version: number): number {
+  let low = -1;
+  let high = frames.length - 1;
   while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((frames[middle]?.version ?? Infinity) < version) low = middle + 1;
-    else high = middle;
+    const middle = (low + high + 1) >>> 1;
+    if ((frames[middle]?.version ?? 0) >= version) low = middle;
+    else high = middle - 1;
   }
   return low;
 }

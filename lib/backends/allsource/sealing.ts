@@ -83,10 +83,13 @@ export class Sealing {
       this.settings.sealAfterMs,
       this.lastError === undefined ? Infinity : RETRY_DELAY_MS,
     );
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#startUnawaited();
-    }, delayMs).unref();
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#startUnawaited();
+      },
+      Math.min(delayMs, TIMER_MS_MAX),
+    ).unref();
   }
 
   /** Its error is kept in `lastError`. */

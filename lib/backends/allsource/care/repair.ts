@@ -52,6 +52,13 @@ export async function repairStore(
   if (manifest === undefined) {
     throw new StorageUnavailableError(directory.path, 'there is no store to repair: it has no manifest');
   }
+  const isThere = (name: string): boolean => files.log.stat(join(directory.log, name)) !== undefined;
+  if (manifest.log.length > 0 && !manifest.log.some(isThere)) {
+    throw new StorageUnavailableError(
+      directory.log,
+      'none of the files of the log is here, and nothing was changed; if the log has a directory of its own, give it as walPath, and if it is lost, put one of its files back from a backup',
+    );
+  }
   const repair = new Repair(files, settings, manifest, join(directory.path, `repair-${now}`));
   return repair.run();
 }

@@ -4,9 +4,9 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { StoredEvent } from '../../../core/stored-event.js';
-import { StoreCorruptedError } from '../allsource.errors.js';
+import { StorageUnavailableError, StoreCorruptedError } from '../allsource.errors.js';
 import type { AllSourceStore } from '../allsource-store.js';
-import { readWhole } from '../files/store-directory.js';
+import { readWhole, storageError } from '../files/store-directory.js';
 import { eventsOf } from '../log/frame-contents.js';
 import { scanFrames } from '../log/log-scan.js';
 import { readSegmentHeader } from '../log/segment-header.js';
@@ -101,8 +101,10 @@ class Verification {
     try {
       await check();
     } catch (error) {
-      if (!(error instanceof StoreCorruptedError)) throw error;
-      this.#problems.push(error.message);
+      const problem = storageError(error, this.store.files.directory.path, 'a file cannot be read');
+      if (!(problem instanceof StoreCorruptedError || problem instanceof StorageUnavailableError))
+        throw error;
+      this.#problems.push(error instanceof Error ? error.message : String(error));
     }
     await setImmediate();
   }

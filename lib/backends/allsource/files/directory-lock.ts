@@ -9,7 +9,7 @@
  * anybody is told, whether the file is still its own. So what was acknowledged was on the disk before the new owner read.
  */
 import { strict as assert } from 'node:assert';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
@@ -75,7 +75,8 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
 
 /** Puts a file of this process in the place of what is there, and keeps it open. */
 function replaceLockFile(path: string): number {
-  const unfinished = `${path}.${process.pid}${UNFINISHED}`;
+  // Containers share process numbers as well.
+  const unfinished = `${path}.${randomBytes(4).toString('hex')}${UNFINISHED}`;
   writeFileSync(unfinished, `${JSON.stringify(thisProcess(), null, 1)}\n`);
   const file = openSync(unfinished, 'r');
   renameSync(unfinished, path);

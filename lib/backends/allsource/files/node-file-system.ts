@@ -67,8 +67,14 @@ class NodeFile implements OpenFile {
 
   constructor(
     readonly path: string,
-    private readonly descriptor: number,
+    private readonly openDescriptor: number,
   ) {}
+
+  /** The number of a closed file may be another one's by now. */
+  private get descriptor(): number {
+    if (!this.#open) throw new Error(`${this.path} is closed`);
+    return this.openDescriptor;
+  }
 
   size(): number {
     return fstatSync(this.descriptor).size;
@@ -116,6 +122,6 @@ class NodeFile implements OpenFile {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    closeSync(this.descriptor);
+    closeSync(this.openDescriptor);
   }
 }

@@ -84,9 +84,5 @@ function errorOf({ message, stack, path, damage }: JobFailure): Error {
   if (damage !== undefined) {
     return new StoreCorruptedError(path, damage.offset, damage.problem, damage.lost, { cause });
   }
-  return new StorageUnavailableError(
-    path,
-    `sealing failed (${message}); the log keeps the events, and it will be tried again`,
-    { cause },
-  );
+  return new StorageUnavailableError(path, `sealing failed (${message}); it will be tried again`, { cause });
 }

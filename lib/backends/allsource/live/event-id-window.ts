@@ -17,6 +17,7 @@ export class EventIdWindow {
   #older = new Map<string, EventPlace>();
   #newer = new Map<string, EventPlace>();
   #loaded: Promise<void> | undefined;
+  #isLoaded = false;
 
   constructor(private readonly size: number) {}
 
@@ -28,6 +29,11 @@ export class EventIdWindow {
   /** Whether anybody has asked for an id, so that events have to be told to it. */
   get isInUse(): boolean {
     return this.#loaded !== undefined;
+  }
+
+  /** Whether ids can be looked for. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
   }
 
   find(id: string): EventPlace | undefined {
@@ -52,6 +58,7 @@ export class EventIdWindow {
       // What was appended meanwhile is newer.
       for (const [id, place] of this.#older) older.set(id, place);
       this.#older = older;
+      this.#isLoaded = true;
     } catch (error) {
       this.#loaded = undefined;
       throw error;

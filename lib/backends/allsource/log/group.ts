@@ -15,6 +15,8 @@ export interface StagedCommit {
   readonly events: number;
   readonly bodyBytes: number;
   readonly crc: number;
+  /** By how many snapshots there will be more. */
+  readonly moreSnapshots: number;
   readonly resolve: (results: readonly AppendResult[]) => void;
   readonly reject: (error: unknown) => void;
 }

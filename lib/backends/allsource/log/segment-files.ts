@@ -51,7 +51,10 @@ export class SegmentFiles {
 
   /** Begins to make a file of zeros on a thread, so that nobody has to wait for the next one. */
   prepare(capacity: number): void {
-    this.#spareMade ??= this.#makeSpare(capacity);
+    this.#spareMade ??= this.#makeSpare(capacity).then((isMade) => {
+      // Without it a commit has to wait, and meets the fault itself where there is one.
+      if (!isMade) this.#spareMade = undefined;
+    });
   }
 
   /** The prepared file, if there is one and it is large enough. */
@@ -78,7 +81,7 @@ export class SegmentFiles {
     this.#spare = undefined;
   }
 
-  async #makeSpare(capacity: number): Promise<void> {
+  async #makeSpare(capacity: number): Promise<boolean> {
     let file: OpenFile | undefined;
     try {
       file = this.#unnamed();
@@ -88,10 +91,10 @@ export class SegmentFiles {
         await file.syncOnThread();
       }
       this.#spare = { file, capacity };
+      return true;
     } catch {
-      // Without it a commit has to wait, and meets the fault itself where there is one.
       if (file !== undefined) this.discard(file);
-      this.#spareMade = undefined;
+      return false;
     }
   }
 

@@ -7,7 +7,6 @@
  */
 import type { AppendResult, Commit } from '../../../core/commit.js';
 import { AppendOutcomeUnknownError } from '../../../core/errors/append.errors.js';
-import { LimitExceededError } from '../../../core/errors/input.errors.js';
 import { Limits } from '../../../core/limits.js';
 import { DiskFullError, StoreFailedError } from '../allsource.errors.js';
 import { isDiskFull } from '../files/store-directory.js';
@@ -59,7 +58,6 @@ export class WriteAheadLog {
   #isScheduled = false;
   #failure: StoreFailedError | undefined;
   readonly #delayedSync: DelayedSync;
-  #waiting = 0;
 
   /** @param segments those that are not sealed, in order; the last one takes the commits */
   constructor(
@@ -93,26 +91,14 @@ export class WriteAheadLog {
     return this.#chain.bytes;
   }
 
-  /** Waits while as much is staged as one group may hold. @throws LimitExceededError, StoreFailedError */
+  /** Waits while as much is staged as one group may hold. */
   async room(): Promise<void> {
-    while (this.#collecting.buffer.length >= Limits.groupBytesMax) {
-      if (this.#waiting >= Limits.appendsWaitingMax) {
-        throw new LimitExceededError(
-          'appendsWaitingMax',
-          this.#waiting + 1,
-          Limits.appendsWaitingMax,
-          'appends that wait for the disk',
-        );
-      }
-      this.#waiting++;
-      await this.settled().finally(() => this.#waiting--);
-    }
-    if (this.#failure !== undefined) throw this.#failure;
+    while (this.isFull) await this.settled();
   }
 
   /** Whether `room` has to be waited for. */
   get isFull(): boolean {
-    return this.#collecting.buffer.length >= Limits.groupBytesMax || this.#failure !== undefined;
+    return this.#collecting.buffer.length >= Limits.groupBytesMax && this.#failure === undefined;
   }
 
   /** Whether commits are staged that readers may not see yet. */
@@ -127,7 +113,11 @@ export class WriteAheadLog {
   }
 
   /** Gives a commit its place, behind everything staged before. Its expectations have been checked. */
-  stage(commit: Commit, streams: readonly LiveStream[]): Promise<readonly AppendResult[]> {
+  stage(
+    commit: Commit,
+    streams: readonly LiveStream[],
+    moreSnapshots: number,
+  ): Promise<readonly AppendResult[]> {
     const sequence = this.#staged.sequence + 1;
     const firstPosition = this.#staged.position + 1;
     let position = this.#staged.position;
@@ -164,6 +154,7 @@ export class WriteAheadLog {
         events: position - firstPosition + 1,
         bodyBytes: buffer.view.getUint32(start + 8, true),
         crc,
+        moreSnapshots,
         resolve,
         reject,
       });
@@ -283,13 +274,22 @@ export class WriteAheadLog {
   #wasWritten(group: Group, synced: boolean): void {
     const active = this.#active;
     const loss = this.owner.loss();
-    if (loss !== undefined) return this.#fail(active, loss);
+    if (loss !== undefined) {
+      this.#fail(active, loss);
+      return;
+    }
     if (synced) this.counts.syncs++;
     this.counts.groups++;
-    for (const staged of group.commits) {
-      active.addFrame(staged);
-      this.owner.publish(staged);
-      staged.resolve(staged.results);
+    try {
+      for (const staged of group.commits) {
+        active.addFrame(staged);
+        this.owner.publish(staged);
+        staged.resolve(staged.results);
+      }
+    } catch (error) {
+      // It is durable, and cannot be shown: the next opening can.
+      this.#fail(active, error);
+      return;
     }
     this.counts.commits += group.commits.length;
     this.#published = active.end;

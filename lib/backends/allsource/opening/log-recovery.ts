@@ -110,7 +110,8 @@ export function recoverLog(
 
 function startOf(files: FileSystem, path: string, { store }: Manifest): SegmentStart {
   if (files.stat(path)?.kind !== 'file') {
-    throw new StoreCorruptedError(path, 0, 'the file is missing', 'the commits in it');
+    const problem = 'the file is missing (if the log has a directory of its own, give it as walPath)';
+    throw new StoreCorruptedError(path, 0, problem, 'the commits in it');
   }
   const start = readSegmentHeader(readHead(files, path, SEGMENT_HEADER_BYTES));
   if (start === undefined) {

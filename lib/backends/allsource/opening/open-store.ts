@@ -28,7 +28,7 @@ import { openSortedTable, type SortedTable } from '../tables/sorted-table.js';
 import type { TableBlock } from '../tables/table-block.js';
 import { type Closable, recoverLog, type TornTail, type Unproven } from './log-recovery.js';
 import type { StoreFiles } from './store-files.js';
-import { setStraysAside } from './strays.js';
+import { removeUnfinishedManifests, setStraysAside } from './strays.js';
 
 /** The first file of an opening is small: most programs write little, and all wait for it. */
 const FIRST_SEGMENT_BYTES = 1024 * 1024;
@@ -88,6 +88,7 @@ function open(
     ensureDirectory(files.sealed, path);
   }
   ensureDirectory(files.log, directory.log);
+  removeUnfinishedManifests(files.sealed, directory.path);
   const before = readManifest(files.sealed, directory.manifest) ?? newStore(files, newStoreId);
   // A killed process may have left it in the page cache only, and what it does not list is set aside now.
   files.sealed.syncDirectory(directory.path);
@@ -272,7 +273,9 @@ function restoreFrame(
     }
     live.restore(streamId, version + events, firstPosition + events - 1);
   }
-  if (contents.records.length > 0) records.publish(contents.records, segment);
+  if (contents.records.length > 0) {
+    records.publish(contents.records, segment, records.moreSnapshots(contents.records));
+  }
   segment.snapshots = records.snapshots;
 }
 

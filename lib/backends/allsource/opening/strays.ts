@@ -30,14 +30,21 @@ export function setStraysAside(
   ]);
   if (logIsKept) assertNoOtherStore(log, directory.log, manifest);
   const strays: string[] = [];
-  for (const name of sealed.list(directory.path)) {
-    if (name.endsWith(UNFINISHED)) sealed.remove(join(directory.path, name));
-  }
   for (const folder of [directory.segments, directory.index, directory.records]) {
     strays.push(...setAside(sealed, folder, directory.aside, known, mark));
   }
   if (logIsKept) strays.push(...setAside(log, directory.log, join(directory.log, 'aside'), known, mark));
   return strays;
+}
+
+/**
+ * Removes manifests that were not finished. To be called before the manifest is read: whoever had the store before and
+ * goes on after a pause cannot give its list the name any more.
+ */
+export function removeUnfinishedManifests(files: FileSystem, directory: string): void {
+  for (const name of files.list(directory)) {
+    if (name.startsWith('MANIFEST') && name.endsWith(UNFINISHED)) files.remove(join(directory, name));
+  }
 }
 
 /** What looks like a stray in the directory of a log may be all that another store has. */

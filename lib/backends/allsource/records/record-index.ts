@@ -44,23 +44,32 @@ export class RecordIndex {
     return staged === undefined ? this.#find(place) : staged.value;
   }
 
-  stage(records: readonly FrameRecord[]): void {
+  /**
+   * Takes note of what a commit will do, and gives by how many snapshots there will be more. That may need a look into
+   * a file: here, where a fault can still refuse the commit, and not when it has become durable.
+   * @throws StoreCorruptedError
+   */
+  stage(records: readonly FrameRecord[]): number {
+    const more = this.#moreSnapshots(records, (collection, key) => this.getStaged(collection, key));
     for (const record of records) this.#staged.set(recordKey(record.collection, record.key), record);
+    return more;
+  }
+
+  /** By how many snapshots there are more after records that were found in the log. @throws StoreCorruptedError */
+  moreSnapshots(records: readonly FrameRecord[]): number {
+    return this.#moreSnapshots(records, (collection, key) => this.get(collection, key));
   }
 
   /** Makes records visible that stand in `segment`. */
-  publish(records: readonly FrameRecord[], segment: LogSegment): void {
+  publish(records: readonly FrameRecord[], segment: LogSegment, moreSnapshots: number): void {
     let newest = this.#tables.at(-1);
     if (newest?.segment !== segment) this.#tables.push((newest = { segment, table: new RecordTable() }));
     for (const record of records) {
       const place = recordKey(record.collection, record.key);
-      if (record.collection === SNAPSHOT_COLLECTION) {
-        const was = this.#find(place) === null ? 0 : 1;
-        this.#snapshots += (record.value === null ? 0 : 1) - was;
-      }
       newest.table.set(place, record.value);
       if (this.#staged.get(place) === record) this.#staged.delete(place);
     }
+    this.#snapshots += moreSnapshots;
     segment.snapshots = this.#snapshots;
   }
 
@@ -97,6 +106,18 @@ export class RecordIndex {
       }
       return page;
     });
+  }
+
+  #moreSnapshots(
+    records: readonly FrameRecord[],
+    held: (collection: string, key: string) => string | null,
+  ): number {
+    let more = 0;
+    for (const { collection, key, value } of records) {
+      if (collection !== SNAPSHOT_COLLECTION) continue;
+      more += (value === null ? 0 : 1) - (held(collection, key) === null ? 0 : 1);
+    }
+    return more;
   }
 
   #find(place: string): string | null {
