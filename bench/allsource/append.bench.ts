@@ -11,7 +11,7 @@ import { RawLog } from './raw-log.js';
 import { openSqlite } from './sqlite-log.js';
 
 /** The frame of a commit of one such event, with header and padding. */
-const FRAME_BYTES = 184;
+const FRAME_BYTES = 192;
 const STREAMS = 100;
 const SHARE_OF_RAW = 0.8;
 const SHARE_OF_STRINGIFY = 0.35;
