@@ -227,7 +227,7 @@ describe('a store that is not whole', () => {
       /the file is missing. Lost is the index of events at positions 1 to 5/,
     ],
     ['run of records', 'records', '.run', /the file is missing. Lost is 5 records/],
-    ['file of the log', 'wal', '.wal', /the file is missing. Lost is the commits in it/],
+    ['file of the log', 'wal', '.wal', /the file is missing .*walPath.* Lost is the commits in it/],
   ])('because a %s was deleted, names the file and what is lost', async (_, folder, ending, words) => {
     const path = only(folder, ending);
     rmSync(path);

@@ -81,7 +81,7 @@ describe('sealing in a worker thread', () => {
       expect(error).toEqual({
         code: 'StorageUnavailableError',
         message: expect.stringMatching(
-          /sealing failed \(the worker thread ended with code \d\); the log keeps the events, and it will be tried again/,
+          /sealing failed \(the worker thread ended with code \d\); it will be tried again/,
         ),
       });
       expect(sealingFailures).toBe(String(i + 1));
@@ -111,7 +111,7 @@ describe('sealing in a worker thread', () => {
 
   it('that fails shows in the statistics and in flush(), and is done when it can be', async () => {
     const [seen] = await run('directory');
-    const message = expect.stringMatching(/segments.*sealing failed \(ENOENT.*the log keeps the events/);
+    const message = expect.stringMatching(/segments.*sealing failed \(ENOENT.*it will be tried again/);
     expect(seen).toEqual({
       error: { code: 'StorageUnavailableError', message },
       lastSealingError: message,
