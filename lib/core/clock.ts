@@ -10,7 +10,7 @@ export interface Clock {
 }
 
 /** Node waits 1 ms where it is told to wait longer than this, and `Infinity` means "for ever". */
-const TIMER_MS_MAX = 2 ** 31 - 1;
+export const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /**
  * The machine's clock. Its timers wait 24.8 days at the most.

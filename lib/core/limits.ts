@@ -55,7 +55,7 @@ export const Limits = {
   shutdownTimeoutMs: 10_000,
   /** What AllSource makes durable with one write and one sync, in bytes; a single commit may be larger. */
   groupBytesMax: 32 * 1024 * 1024,
-  /** Appends that may wait while as much as a group holds is on its way to the disk. */
+  /** Appends to AllSource that may wait for their turn: for the disk, for sealing, or for ids to be compared. */
   appendsWaitingMax: 100_000,
   /** Among how many of the newest events AllSource knows an id wherever it stands, at least. */
   duplicateWindowEvents: 100_000,

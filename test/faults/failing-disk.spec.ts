@@ -1,5 +1,5 @@
 /** Disks that fail: what cannot be known is said to be unknown, what is full waits for space, and nothing is doubled. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   DiskFullError,
   StorageUnavailableError,
@@ -163,13 +163,21 @@ describe('EIO', () => {
     const options = { walSegmentBytes: 4096, durability: 'interval', syncEveryMs: 1 } as const;
     const store = await openOn(files, options);
     const appends = new Appends();
+    let at = 0;
     files.failAt((op) => op.kind === 'sync' && isLog(op), { code: 'EIO' });
-    await appends.append(store, 's-1', 1, 1_500);
-    // The change of the file needs a sync of the one before, if no interval ended earlier.
-    while (appends.refused.length === 0) await appends.append(store, 's-1', 1, 1_500);
-    const at = files.operations;
-    await expect(store.flush()).rejects.toThrow(StoreFailedError);
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await appends.append(store, 's-1', 1, 1_500);
+      await vi.advanceTimersByTimeAsync(1);
+      await expect(store.flush()).rejects.toThrow(StoreFailedError);
+      await appends.append(store, 's-1', 1, 1_500);
+      expect(appends.refused).toHaveLength(1);
+      at = files.operations;
+      await expect(store.flush()).rejects.toThrow(StoreFailedError);
+      await vi.advanceTimersByTimeAsync(100);
+    } finally {
+      vi.useRealTimers();
+    }
     await store.close();
     expect(files.log.slice(at).filter((op) => op.kind === 'sync' && isLog(op))).toEqual([]);
   });

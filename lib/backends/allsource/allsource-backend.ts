@@ -22,7 +22,7 @@ import { MemoryFileSystem } from './files/memory-file-system.js';
 import { ensureDirectory, storageError, StoreDirectory } from './files/store-directory.js';
 import { ProcessRunner } from './jobs/process-runner.js';
 import { type OpeningReport, openStore } from './opening/open-store.js';
-import type { StoreFiles } from './opening/store-files.js';
+import type { StoreFiles } from './files/store-files.js';
 import { type StorageHost, thisMachine } from './storage-host.js';
 import { statisticsOf } from './statistics.js';
 

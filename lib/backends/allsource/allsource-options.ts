@@ -1,5 +1,6 @@
 /** The options of the backend, what they are unless given, and what is refused. */
 import { resolve } from 'node:path';
+import { TIMER_MS_MAX } from '../../core/clock.js';
 import { InvalidArgumentError } from '../../core/errors/input.errors.js';
 import { StoreDirectory } from './files/store-directory.js';
 import type { Durability } from './log/write-ahead-log.js';
@@ -103,12 +104,12 @@ export function settingsOf(options: AllSourceOptions): AllSourceSettings {
     path,
     logPath: givenLog ?? resolve(path ?? MEMORY_PATH, 'wal'),
     durability: hasLog ? durability : 'memory',
-    syncEveryMs: size('syncEveryMs', 100),
+    syncEveryMs: Math.min(size('syncEveryMs', 100), TIMER_MS_MAX),
     parquetCodec: oneOf(options, 'parquetCodec', ['hyparquet', 'parquetjs-lite']) ?? 'hyparquet',
     walSegmentBytes: size('walSegmentBytes', 64 * MIB, WAL_SEGMENT_BYTES_MIN, WAL_SEGMENT_BYTES_MAX),
     sealAfterBytes: size('sealAfterBytes', 64 * MIB),
     sealAfterEvents: size('sealAfterEvents', 250_000),
-    sealAfterMs: size('sealAfterMs', 10 * MINUTE_MS),
+    sealAfterMs: Math.min(size('sealAfterMs', 10 * MINUTE_MS), TIMER_MS_MAX),
     walBytesMax: size('walBytesMax', 1024 * MIB),
     mergeFanIn: size('mergeFanIn', 8, 2),
     streamCacheBytes: size('streamCacheBytes', 64 * MIB, 0),

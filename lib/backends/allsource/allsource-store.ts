@@ -16,7 +16,7 @@ import type { LogSegment } from './log/log-segment.js';
 import { SyncTiming } from './log/sync-timing.js';
 import { WriteAheadLog } from './log/write-ahead-log.js';
 import type { OpenedStore } from './opening/open-store.js';
-import type { StoreFiles } from './opening/store-files.js';
+import type { StoreFiles } from './files/store-files.js';
 import { Sealing } from './sealing.js';
 import { StoreManifest } from './sealed/store-manifest.js';
 

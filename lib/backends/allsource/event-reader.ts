@@ -4,6 +4,7 @@ import { StoreClosedError } from '../../core/errors/store.errors.js';
 import { passesFilter } from '../../core/event-filter.js';
 import { Limits } from '../../core/limits.js';
 import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
+import { firstIndex } from './first-index.js';
 import type { LiveStream, LiveStreams } from './live/live-streams.js';
 import type { RecentEvents } from './live/recent-events.js';
 import type { LogSegment } from './log/log-segment.js';
@@ -143,7 +144,9 @@ export class EventReader {
     const firstInLog = frames.at(-1)?.firstVersion ?? Infinity;
     const events =
       from < firstInLog ? this.sealed.readStream(streamId, from, Math.min(through, firstInLog - 1)) : [];
-    for (let i = oldestFrom(frames, from); i >= 0; i--) {
+    // The newest come first.
+    const before = firstIndex(frames.length, (i) => (frames[i] as StreamFrame).version < from);
+    for (let i = before - 1; i >= 0; i--) {
       const { position, firstVersion } = frames[i] as StreamFrame;
       if (firstVersion > through) break;
       for (const event of this.#segmentOf(position)?.readStreamAt(streamId, position).events ?? []) {
@@ -166,16 +169,4 @@ export class EventReader {
   #segmentOf(position: number): LogSegment | undefined {
     return this.log.segments.find(({ end, events }) => events > 0 && end.position >= position);
   }
-}
-
-/** The index of the oldest frame that reaches as far as `version`, by bisection; -1 where there is none. */
-function oldestFrom(frames: readonly StreamFrame[], version: number): number {
-  let low = -1;
-  let high = frames.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if ((frames[middle]?.version ?? 0) >= version) low = middle;
-    else high = middle - 1;
-  }
-  return low;
 }

@@ -3,6 +3,7 @@
  * else. What a job has made counts from the moment the manifest lists it; what it was made of is removed after that.
  */
 import { join } from 'node:path';
+import { TIMER_MS_MAX } from '../../core/clock.js';
 import { Limits } from '../../core/limits.js';
 import type { AllSourceSettings } from './allsource-options.js';
 import type { JobPlaces, JobResult, JobRunner, LogSource } from './jobs/job.js';
@@ -10,9 +11,9 @@ import type { LogSegment } from './log/log-segment.js';
 import type { WriteAheadLog } from './log/write-ahead-log.js';
 import { mergeable } from './mergeable.js';
 import type { OpenedStore } from './opening/open-store.js';
-import type { StoreFiles } from './opening/store-files.js';
+import type { StoreFiles } from './files/store-files.js';
 import { readWhole, storageError } from './files/store-directory.js';
-import type { RunEntry, SegmentEntry } from './sealed/manifest.js';
+import type { Manifest, RunEntry, SegmentEntry } from './sealed/manifest.js';
 import { pathsOf, runName, runPath, segmentPaths } from './sealed/sealed-names.js';
 import { SealedSegment } from './sealed/sealed-segment.js';
 import type { StoreManifest } from './sealed/store-manifest.js';
@@ -23,8 +24,6 @@ import { openSortedTable, type SortedTable } from './tables/sorted-table.js';
 const LOG_FILES_MAX = 16;
 /** Time until a job that failed is tried again, if nobody asks for it before. */
 const RETRY_DELAY_MS = 5_000;
-/** The longest that a timer can take. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export class Sealing {
   /** Counted since the opening. */
@@ -83,13 +82,10 @@ export class Sealing {
       this.settings.sealAfterMs,
       this.lastError === undefined ? Infinity : RETRY_DELAY_MS,
     );
-    this.#timer ??= setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#startUnawaited();
-      },
-      Math.min(delayMs, TIMER_MS_MAX),
-    ).unref();
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#startUnawaited();
+    }, delayMs).unref();
   }
 
   /** Its error is kept in `lastError`. */
@@ -106,7 +102,7 @@ export class Sealing {
     });
   }
 
-  /** Merges until nothing is left to merge. @throws what keeps it from being merged */
+  /** Seals what is there, and merges until nothing is left to merge or the log has to be sealed again. */
   async mergeAll(): Promise<void> {
     if (this.#seals && !this.#isClosed) await keepingAlive(() => this.#start());
   }
@@ -205,14 +201,13 @@ export class Sealing {
     });
     const { segments, runs, log } = this.manifest.current;
     const names = new Set(sealed.map(({ name }) => name));
-    this.manifest.change({
+    this.#replace(result, [], [], {
       sealed: { ...last.end, snapshots: last.snapshots },
       durableThrough: Math.max(this.manifest.current.durableThrough, last.end.sequence),
       log: log.filter((name) => !names.has(name)),
       segments: result.segment === undefined ? segments : [...segments, result.segment],
       runs: result.run === undefined ? runs : [...runs, result.run],
     });
-    this.#use(result, [], []);
     this.log.release(sealed);
     this.opened.records.sealed(sealed, this.#runs);
     this.counts.seals++;
@@ -242,7 +237,7 @@ export class Sealing {
   #sourceOf(segment: LogSegment): LogSource {
     const { path } = segment.file;
     const through = segment.end.sequence;
-    if (this.files.logIsKept && this.files.log === this.files.sealed) return { path, through };
+    if (this.files.logIsKept) return { path, through };
     return { path, through, content: readWhole(this.files.log, path) };
   }
 
@@ -274,8 +269,7 @@ export class Sealing {
     });
     if (result.run === undefined) return false;
     const runs = replaced(this.manifest.current.runs, inputs, result.run);
-    this.manifest.change({ runs });
-    this.#use(result, [], inputs);
+    this.#replace(result, [], inputs, { runs });
     this.opened.records.sealed([], this.#runs);
     this.counts.merges++;
     this.#remove(
@@ -293,8 +287,8 @@ export class Sealing {
       inputs,
     });
     if (result.segment === undefined) return false;
-    this.manifest.change({ segments: replaced(this.manifest.current.segments, inputs, result.segment) });
-    this.#use(result, inputs, []);
+    const segments = replaced(this.manifest.current.segments, inputs, result.segment);
+    this.#replace(result, inputs, [], { segments });
     this.counts.merges++;
     this.#remove(
       inputs.flatMap(({ name }) => pathsOf(segmentPaths(this.#places, name))),
@@ -303,27 +297,42 @@ export class Sealing {
     return true;
   }
 
-  /** Readers find from now on what a job has made, in the place of what it was made of. */
-  #use(
+  /**
+   * Readers find from now on what a job has made, in the place of what it was made of. It is opened before it is listed:
+   * what could not be read must not count, or it would be made and listed a second time.
+   */
+  #replace(
     { segment, run }: JobResult,
     oldSegments: readonly SegmentEntry[],
     oldRuns: readonly RunEntry[],
+    changes: Partial<Manifest>,
   ): void {
     const { sealed: files } = this.files;
     const { sealed, blocks } = this.opened;
-    if (segment !== undefined) {
-      const made = new SealedSegment(files, segmentPaths(this.#places, segment.name), segment, blocks);
+    let made: SealedSegment | undefined;
+    let table: SortedTable | undefined;
+    try {
+      if (segment !== undefined) {
+        made = new SealedSegment(files, segmentPaths(this.#places, segment.name), segment, blocks);
+      }
+      if (run !== undefined) table = openSortedTable(files, runPath(this.#places, run.name), blocks);
+      this.manifest.change(changes);
+    } catch (error) {
+      made?.retire();
+      table?.close();
+      throw error;
+    }
+    if (made !== undefined) {
       const names = new Set(oldSegments.map(({ name }) => name));
       const kept = sealed.segments.filter(({ entry }) => !names.has(entry.name));
       sealed.replace([...kept, made].sort((a, b) => a.entry.from - b.entry.from));
     }
-    if (run !== undefined) {
-      const made = openSortedTable(files, runPath(this.#places, run.name), blocks);
+    if (table !== undefined) {
       const old = new Set(oldRuns.map(({ name }) => runPath(this.#places, name)));
       const at = oldRuns.length === 0 ? this.#runs.length : this.#runs.findIndex(({ path }) => old.has(path));
       const retired = this.#runs.filter(({ path }) => old.has(path));
-      this.#runs = this.#runs.toSpliced(at, retired.length, made);
-      for (const table of retired) table.close();
+      this.#runs = this.#runs.toSpliced(at, retired.length, table);
+      for (const outdated of retired) outdated.close();
     }
   }
 

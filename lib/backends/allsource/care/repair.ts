@@ -15,7 +15,7 @@ import { FRAME_ALIGNMENT, FRAME_HEADER_BYTES, readFrameHeader } from '../log/fra
 import { scanFrames } from '../log/log-scan.js';
 import type { LogEnd } from '../log/log-segment.js';
 import { encodeSegmentHeader, readSegmentHeader, type SegmentStart } from '../log/segment-header.js';
-import type { StoreFiles } from '../opening/store-files.js';
+import type { StoreFiles } from '../files/store-files.js';
 import { ParquetSegment } from '../parquet/parquet-segment.js';
 import { checkWhole } from '../sealed/file-entry.js';
 import {

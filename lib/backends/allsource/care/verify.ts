@@ -7,9 +7,8 @@ import type { StoredEvent } from '../../../core/stored-event.js';
 import { StorageUnavailableError, StoreCorruptedError } from '../allsource.errors.js';
 import type { AllSourceStore } from '../allsource-store.js';
 import { readWhole, storageError } from '../files/store-directory.js';
+import { acknowledgedFrames } from '../log/acknowledged-frames.js';
 import { eventsOf } from '../log/frame-contents.js';
-import { scanFrames } from '../log/log-scan.js';
-import { readSegmentHeader } from '../log/segment-header.js';
 import { EventDigest } from '../sealed/event-digest.js';
 import { checkWhole } from '../sealed/file-entry.js';
 import { runPath } from '../sealed/sealed-names.js';
@@ -65,6 +64,10 @@ class Verification {
     // Read through files of their own: what is merged meanwhile is closed, and stays on disk until this is done.
     for (const { paths, entry } of segments) {
       await this.#attempt(async () => {
+        const lost = `events at positions ${entry.from} to ${entry.to}`;
+        this.#files += 2;
+        checkWhole(files.sealed, paths.events, entry.events, lost);
+        checkWhole(files.sealed, paths.index, entry.index, `the index of ${lost}`);
         const segment = new SealedSegment(files.sealed, paths, entry, new ByteCache(0));
         await this.#checkSegment(segment).finally(() => segment.retire());
       });
@@ -110,12 +113,7 @@ class Verification {
   }
 
   async #checkSegment(segment: SealedSegment): Promise<void> {
-    const { sealed: files } = this.store.files;
     const { entry, paths } = segment;
-    const lost = `events at positions ${entry.from} to ${entry.to}`;
-    this.#files += 2;
-    checkWhole(files, paths.events, entry.events, lost);
-    checkWhole(files, paths.index, entry.index, `the index of ${lost}`);
     const indexed = new Map<string, number>();
     for (const { streamId, lastVersion } of segment.heads()) indexed.set(streamId, lastVersion);
     for (let position = entry.from; position <= entry.to;) {
@@ -130,29 +128,17 @@ class Verification {
         paths.index,
         0,
         `it ends stream "${streamId}" elsewhere than the events do`,
-        lost,
+        `events at positions ${entry.from} to ${entry.to}`,
       );
     }
   }
 
   #checkLog(path: string, through: number): void {
-    const bytes = readWhole(this.store.files.log, path);
     this.#files++;
-    const start = readSegmentHeader(bytes);
-    if (start === undefined) {
-      throw new StoreCorruptedError(path, 0, 'the header of the file is damaged', 'the commits in it');
-    }
-    if (through < start.firstSequence) return;
-    const frames = scanFrames(bytes, start, through);
-    let next = frames.next();
-    for (; next.done !== true; next = frames.next()) {
-      const { header, body } = next.value;
+    const bytes = readWhole(this.store.files.log, path);
+    for (const { header, body } of acknowledgedFrames(path, bytes, through)) {
       for (const event of eventsOf(header, body)) this.#checkEvent(event, path);
     }
-    const { end, offset, problem } = next.value;
-    if (end.sequence === through) return;
-    const lost = `commits ${end.sequence + 1} to ${through}`;
-    throw new StoreCorruptedError(path, offset, problem ?? 'frames are missing here', lost);
   }
 
   #checkEvent(event: StoredEvent, path: string): void {

@@ -136,7 +136,7 @@ function thisProcess(): Owner {
     pid: process.pid,
     host: hostname(),
     boot: bootId(),
-    started: startOf(process.pid),
+    started: startTimeOf(process.pid),
     since: new Date().toISOString(),
   };
 }
@@ -146,14 +146,14 @@ function isAlive({ pid, boot, started, host }: Owner): boolean {
   if (host !== hostname() || boot !== bootId()) return false;
   if (pid === process.pid) {
     // This process holds the socket by now, so the file was left behind; elsewhere the file is all there is.
-    return process.platform !== 'linux' && started === startOf(pid);
+    return process.platform !== 'linux' && started === startTimeOf(pid);
   }
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' && started === startOf(pid);
+    return (error as NodeJS.ErrnoException).code === 'EPERM' && started === startTimeOf(pid);
   }
-  return started === startOf(pid);
+  return started === startTimeOf(pid);
 }
 
 function bootId(): string {
@@ -161,7 +161,7 @@ function bootId(): string {
 }
 
 /** Field 22 of `/proc/<pid>/stat`; the name before it may hold blanks and brackets. */
-function startOf(pid: number): string {
+function startTimeOf(pid: number): string {
   const stat = readIfThere(`/proc/${pid}/stat`);
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
 }

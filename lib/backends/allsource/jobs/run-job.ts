@@ -2,12 +2,10 @@
 import { dirname } from 'node:path';
 import type { StoredEvent } from '../../../core/stored-event.js';
 import { compareNames } from '../../../core/text.js';
-import { StoreCorruptedError } from '../allsource.errors.js';
 import type { FileSystem } from '../files/file-system.js';
 import { readWhole, UNFINISHED } from '../files/store-directory.js';
+import { acknowledgedFrames } from '../log/acknowledged-frames.js';
 import { contentsOf, eventsOf } from '../log/frame-contents.js';
-import { type Frame, scanFrames } from '../log/log-scan.js';
-import { readSegmentHeader } from '../log/segment-header.js';
 import { PARQUET_CODECS } from '../parquet/parquet-codecs.js';
 import type { ParquetCodecName } from '../parquet/parquet-codec.js';
 import { decodeRecord, encodeRecord, recordKey } from '../records/record-value.js';
@@ -108,29 +106,13 @@ async function* eventsOfLog(
       content === undefined
         ? readWhole(files, path)
         : Buffer.from(content.buffer, content.byteOffset, content.length);
-    const start = readSegmentHeader(bytes);
-    if (start === undefined) {
-      throw new StoreCorruptedError(path, 0, 'the header of the file is damaged', 'the commits in it');
-    }
-    const frames = scanFrames(bytes, start, through);
-    let next = frames.next();
-    for (; next.done !== true; next = frames.next()) {
-      const { header, body }: Frame = next.value;
+    for (const { header, body } of acknowledgedFrames(path, bytes, through)) {
       if (header.records > 0) {
         for (const { collection, key, value } of contentsOf(header, body).records) {
           records.set(recordKey(collection, key), value);
         }
       }
       if (header.events > 0) yield eventsOf(header, body);
-    }
-    const { end, offset, problem } = next.value;
-    if (end.sequence !== through) {
-      throw new StoreCorruptedError(
-        path,
-        offset,
-        problem ?? 'frames are missing here',
-        `commits ${end.sequence + 1} to ${through}`,
-      );
     }
   }
 }

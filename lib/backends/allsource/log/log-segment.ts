@@ -8,6 +8,7 @@
 import type { StoredEvent } from '../../../core/stored-event.js';
 import { StoreCorruptedError } from '../allsource.errors.js';
 import type { OpenFile } from '../files/file-system.js';
+import { firstIndex } from '../first-index.js';
 import { eventsOf, eventsOfStream } from './frame-contents.js';
 import { FRAME_HEADER_BYTES, frameBytes, type FrameHeader, readFrameHeader } from './frame.js';
 import { SEGMENT_HEADER_BYTES, type SegmentStart } from './segment-header.js';
@@ -108,16 +109,10 @@ export class LogSegment {
     this.file.close();
   }
 
-  /** The index of the frame that holds a position, by bisection. */
+  /** The index of the frame that holds a position. */
   #frameOf(position: number): number {
-    let low = 0;
-    let high = this.#positions.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if ((this.#positions[middle] as number) <= position) low = middle;
-      else high = middle - 1;
-    }
-    return low;
+    const behind = firstIndex(this.#positions.length, (i) => (this.#positions[i] as number) > position);
+    return Math.max(behind - 1, 0);
   }
 
   /** A whole frame at least, and otherwise about as much as is read at once. */

@@ -200,7 +200,7 @@ export class WriteAheadLog {
 
   /** Takes no more commits, since a file beside the log could not be written. */
   stop(path: string, cause: unknown): void {
-    this.#failure ??= new StoreFailedError(path, { cause });
+    this.#fail(path, cause);
   }
 
   /** Ends after the commits in flight. */
@@ -248,7 +248,7 @@ export class WriteAheadLog {
         () =>
           file.syncOnThread().then(
             () => this.#wasWritten(group, true),
-            (error: unknown) => this.#fail(active, error),
+            (error: unknown) => this.#fail(file.path, error),
           ),
         (error: unknown) => this.#couldNotWrite(error),
       );
@@ -264,7 +264,7 @@ export class WriteAheadLog {
         this.timing.end(start);
       }
     } catch (error) {
-      if (isSyncing) this.#fail(active, error);
+      if (isSyncing) this.#fail(file.path, error);
       else this.#couldNotWrite(error);
       return;
     }
@@ -275,7 +275,7 @@ export class WriteAheadLog {
     const active = this.#active;
     const loss = this.owner.loss();
     if (loss !== undefined) {
-      this.#fail(active, loss);
+      this.#fail(active.file.path, loss);
       return;
     }
     if (synced) this.counts.syncs++;
@@ -288,7 +288,7 @@ export class WriteAheadLog {
       }
     } catch (error) {
       // It is durable, and cannot be shown: the next opening can.
-      this.#fail(active, error);
+      this.#fail(active.file.path, error);
       return;
     }
     this.counts.commits += group.commits.length;
@@ -322,11 +322,11 @@ export class WriteAheadLog {
         // Then it is not known what is on the disk.
       }
     }
-    this.#fail(active, error);
+    this.#fail(active.file.path, error);
   }
 
-  #fail({ file }: LogSegment, error: unknown): void {
-    this.#failure = new StoreFailedError(file.path, { cause: error });
+  #fail(path: string, error: unknown): void {
+    this.#failure ??= new StoreFailedError(path, { cause: error });
     const written = this.#flying;
     this.#reject(this.#collecting, () => this.#failure as StoreFailedError);
     this.#reject(written, (ids) => new AppendOutcomeUnknownError(ids, { cause: error }));
@@ -387,7 +387,7 @@ export class WriteAheadLog {
       this.counts.syncs++;
       this.#durable = Math.max(this.#durable, sequence);
     } catch (error) {
-      this.#fail(active, error);
+      this.#fail(active.file.path, error);
     }
     if (this.#durable < this.#published.sequence && this.#failure === undefined) {
       // What came while it ran waits for the next one.

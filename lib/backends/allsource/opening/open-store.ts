@@ -27,7 +27,7 @@ import { DamagedTableError } from '../tables/damaged-table.error.js';
 import { openSortedTable, type SortedTable } from '../tables/sorted-table.js';
 import type { TableBlock } from '../tables/table-block.js';
 import { type Closable, recoverLog, type TornTail, type Unproven } from './log-recovery.js';
-import type { StoreFiles } from './store-files.js';
+import type { StoreFiles } from '../files/store-files.js';
 import { removeUnfinishedManifests, setStraysAside } from './strays.js';
 
 /** The first file of an opening is small: most programs write little, and all wait for it. */

@@ -10,7 +10,7 @@ import { ensureDirectory, readHead, UNFINISHED } from '../files/store-directory.
 import { readSegmentHeader, SEGMENT_HEADER_BYTES } from '../log/segment-header.js';
 import type { Manifest } from '../sealed/manifest.js';
 import { pathsOf, runPath, segmentPaths } from '../sealed/sealed-names.js';
-import type { StoreFiles } from './store-files.js';
+import type { StoreFiles } from '../files/store-files.js';
 
 /**
  * Gives the paths that were set aside. To be called when the store is known to be whole: one that is refused stays as it is.

@@ -1,4 +1,5 @@
 import { compareNames } from '../../../core/text.js';
+import { firstIndex } from '../first-index.js';
 import { encodeRecord } from './record-value.js';
 
 /** The records of one file of the log, in memory until it is sealed. */
@@ -19,22 +20,11 @@ export class RecordTable {
 
   /** In the order of the keys, from the first that is not before `from`. */
   *entries(from = ''): Generator<{ readonly key: string; readonly value: Buffer }> {
-    this.#sortedKeys ??= [...this.#values.keys()].sort(compareNames);
-    for (let i = firstFrom(this.#sortedKeys, from); i < this.#sortedKeys.length; i++) {
-      const key = this.#sortedKeys[i] as string;
+    const keys = (this.#sortedKeys ??= [...this.#values.keys()].sort(compareNames));
+    const first = firstIndex(keys.length, (i) => compareNames(keys[i] as string, from) >= 0);
+    for (let i = first; i < keys.length; i++) {
+      const key = keys[i] as string;
       yield { key, value: encodeRecord(this.#values.get(key) ?? null) };
     }
   }
-}
-
-/** The index of the first key that is not before `from`, by bisection. */
-function firstFrom(keys: readonly string[], from: string): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compareNames(keys[middle] as string, from) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

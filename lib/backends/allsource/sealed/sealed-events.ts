@@ -1,5 +1,6 @@
 /** All sealed segments in the order of positions, and a cache of the groups of rows that were read last. */
 import type { StoredEvent } from '../../../core/stored-event.js';
+import { firstIndex } from '../first-index.js';
 import { sizeOf } from '../live/live-streams.js';
 import { ByteCache } from '../tables/byte-cache.js';
 import type { SealedSegment } from './sealed-segment.js';
@@ -65,16 +66,13 @@ export class SealedEvents {
     this.replace([]);
   }
 
-  /** The first segment that reaches as far as `position`, by bisection. */
+  /** The first segment that reaches as far as `position`. */
   #segmentFrom(position: number): SealedSegment | undefined {
-    let low = 0;
-    let high = this.#segments.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#segments[middle] as SealedSegment).entry.to < position) low = middle + 1;
-      else high = middle;
-    }
-    return this.#segments[low];
+    const index = firstIndex(
+      this.#segments.length,
+      (i) => (this.#segments[i] as SealedSegment).entry.to >= position,
+    );
+    return this.#segments[index];
   }
 
   /** Readers that come for the same group while it is being read share it. */

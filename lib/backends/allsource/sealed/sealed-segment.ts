@@ -2,6 +2,7 @@
 import type { StoredEvent } from '../../../core/stored-event.js';
 import { StoreCorruptedError } from '../allsource.errors.js';
 import type { FileSystem, OpenFile } from '../files/file-system.js';
+import { firstIndex } from '../first-index.js';
 import { EMPTY_METADATA } from '../log/frame.js';
 import { DamagedPageError, DamagedSegmentError } from '../parquet/damaged-segment.error.js';
 import { ParquetSegment } from '../parquet/parquet-segment.js';
@@ -76,7 +77,7 @@ export class SealedSegment {
     });
   }
 
-  /** The group of rows that holds a position, by bisection, and its number. */
+  /** The group of rows that holds a position, and its number. */
   groupOf(position: number): {
     readonly group: number;
     readonly firstPosition: number;
@@ -84,15 +85,9 @@ export class SealedSegment {
   } {
     const groups = this.#rows().rowGroups();
     const row = position - this.entry.from;
-    let low = 0;
-    let high = groups.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if ((groups[middle]?.firstRow ?? Infinity) <= row) low = middle;
-      else high = middle - 1;
-    }
-    const { firstRow, rows } = groups[low] ?? { firstRow: 0, rows: 0 };
-    return { group: low, firstPosition: this.entry.from + firstRow, rows };
+    const group = firstIndex(groups.length, (i) => (groups[i]?.firstRow ?? Infinity) > row) - 1;
+    const { firstRow, rows } = groups[group] ?? { firstRow: 0, rows: 0 };
+    return { group, firstPosition: this.entry.from + firstRow, rows };
   }
 
   /** The events of a group of rows. */

@@ -1,4 +1,4 @@
-import type { StoreFiles } from '../opening/store-files.js';
+import type { StoreFiles } from '../files/store-files.js';
 import { type Manifest, writeManifest } from './manifest.js';
 
 /** The manifest of an open store: what it says is what is on disk. */

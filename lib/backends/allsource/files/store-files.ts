@@ -1,6 +1,6 @@
 /** The two file systems of a store, which are one where both the log and what is sealed are on disk, and its folders. */
-import type { FileSystem } from '../files/file-system.js';
-import type { StoreDirectory } from '../files/store-directory.js';
+import type { FileSystem } from './file-system.js';
+import type { StoreDirectory } from './store-directory.js';
 
 export interface StoreFiles {
   /** Of everything but the log. */
