@@ -8,8 +8,8 @@
 import { randomFillSync } from 'node:crypto';
 import { InvalidArgumentError } from './errors/input.errors.js';
 
-/** Makes event ids. */
-export type EventIdSource = () => string;
+/** Makes event ids, given when the event is recorded: milliseconds since 1970, a whole number. */
+export type EventIdSource = (recordedAt: number) => string;
 
 const POOL_BYTES = 16 * 1024;
 /** One digit each for the variant and 18 for `rand_a` and `rand_b`. */
@@ -17,13 +17,10 @@ const DIGITS_PER_ID = 19;
 const VARIANTS = codesOf('89ab');
 
 /**
- * A source of UUIDv7 that draws the time from `now`, in milliseconds since 1970.
+ * A source of UUIDv7.
  * @param fillRandom fills a buffer with random bytes
  */
-export function uuidV7Source(
-  now: () => number = Date.now,
-  fillRandom: (bytes: Buffer) => void = randomFillSync,
-): EventIdSource {
+export function uuidV7Source(fillRandom: (bytes: Buffer) => void = randomFillSync): EventIdSource {
   const codes = codesOf('00000000-0000-7000-8000-000000000000');
   const bytes = Buffer.allocUnsafe(POOL_BYTES);
   let digits = '';
@@ -32,12 +29,10 @@ export function uuidV7Source(
   const putDigits = (from: number, to: number): void => {
     for (let at = from; at < to; at++) codes[at] = digits.charCodeAt(next++);
   };
-  return () => {
-    const ms = now();
+  return (ms) => {
     if (ms !== lastMs) {
       lastMs = ms;
-      // A clock may count fractions of a millisecond; an id has no place for them.
-      const time = Math.floor(ms).toString(16).padStart(12, '0');
+      const time = ms.toString(16).padStart(12, '0');
       codes.splice(0, 13, ...codesOf(`${time.slice(0, 8)}-${time.slice(8, 12)}`));
     }
     if (next + DIGITS_PER_ID > digits.length) {

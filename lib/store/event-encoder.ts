@@ -30,12 +30,13 @@ export class EventEncoder {
     private readonly defaultMetadata: DefaultMetadata | undefined,
   ) {}
 
-  /** The events of one stream. */
+  /** The events of one stream. @param recordedAt when they are recorded, milliseconds since 1970 */
   encodeStream(
     streamId: string,
     events: readonly EventInput[],
     expectedVersion: ExpectedVersion,
     metadata: EventMetadata | undefined,
+    recordedAt: number,
   ): StreamCommit {
     checkStreamId(streamId);
     checkExpectedVersion(expectedVersion);
@@ -57,9 +58,9 @@ export class EventEncoder {
       const input = events[i] as EventInput;
       if (isPlainEvent(input)) {
         if (input.id !== undefined) idsAreNew = false;
-        encoded.push(this.#encodePlain(input, i, shared, sharedText));
+        encoded.push(this.#encodePlain(input, i, shared, sharedText, recordedAt));
       } else {
-        encoded.push(this.#encodeInstance(input, i, sharedText));
+        encoded.push(this.#encodeInstance(input, i, sharedText, recordedAt));
       }
     }
     if (!idsAreNew) assertIdsDiffer([{ streamId, events: encoded }]);
@@ -70,6 +71,7 @@ export class EventEncoder {
   encodeStreams(
     appends: readonly StreamAppend[],
     metadata: EventMetadata | undefined,
+    recordedAt: number,
   ): readonly StreamCommit[] {
     if (!Array.isArray(appends)) throw new InvalidArgumentError('appends', 'an array is wanted');
     if (appends.length === 0)
@@ -79,7 +81,8 @@ export class EventEncoder {
       );
     const streams = (appends as readonly StreamAppend[]).map((append, i) => {
       assertIsObject(append, `appends[${i}]`);
-      return this.encodeStream(append.streamId, append.events, append.expectedVersion ?? 'any', metadata);
+      const { streamId, events, expectedVersion = 'any' } = append;
+      return this.encodeStream(streamId, events, expectedVersion, metadata, recordedAt);
     });
     const seen = new Set<string>();
     for (const { streamId } of streams) {
@@ -99,7 +102,7 @@ export class EventEncoder {
     return streams;
   }
 
-  #encodeInstance(input: object, i: number, metadata: string): EncodedEvent {
+  #encodeInstance(input: object, i: number, metadata: string, recordedAt: number): EncodedEvent {
     if (typeof input !== 'object' || input === null) {
       throw new InvalidArgumentError(
         `events[${i}]`,
@@ -108,7 +111,7 @@ export class EventEncoder {
     }
     const { type, schemaVersion } = this.types.describe(input.constructor as Type<object>, `events[${i}]`);
     const data = encodeJson(input, `events[${i}]`);
-    return sized({ id: this.#makeId(), type, schemaVersion, data, metadata }, i);
+    return sized({ id: this.#makeId(recordedAt), type, schemaVersion, data, metadata }, i);
   }
 
   #encodePlain(
@@ -116,6 +119,7 @@ export class EventEncoder {
     i: number,
     shared: EventMetadata | undefined,
     sharedText: string,
+    recordedAt: number,
   ): EncodedEvent {
     const { type, id, metadata } = input;
     if (metadata !== undefined) assertIsObject(metadata, `events[${i}].metadata`);
@@ -127,7 +131,7 @@ export class EventEncoder {
     checkSchemaVersion(schemaVersion, `events[${i}].schemaVersion`);
     return sized(
       {
-        id: id ?? this.#makeId(),
+        id: id ?? this.#makeId(recordedAt),
         type,
         schemaVersion,
         data: encodeJson(input.data, `events[${i}].data`),
@@ -140,8 +144,8 @@ export class EventEncoder {
     );
   }
 
-  #makeId(): string {
-    const id = this.newEventId();
+  #makeId(recordedAt: number): string {
+    const id = this.newEventId(recordedAt);
     if (!this.idsAreNew) checkEventId(id, 'newEventId');
     return id;
   }

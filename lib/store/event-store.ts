@@ -92,7 +92,7 @@ export class EventStore {
     const clock = options.clock ?? systemClock;
     this.#encoder = new EventEncoder(
       this.#types,
-      options.newEventId ?? uuidV7Source(() => clock.now()),
+      options.newEventId ?? uuidV7Source(),
       options.newEventId === undefined,
       options.metadata,
     );
@@ -107,7 +107,7 @@ export class EventStore {
     checkMilliseconds(this.#shutdownTimeoutMs, 'options.shutdownTimeoutMs');
     this.records = new RecordStore(
       backend,
-      (commit) => this.#commit(commit),
+      (records) => this.#commit({ streams: [], records, recordedAt: this.#now() }),
       (operation) => this.#assertOpen(operation),
     );
     this.checkpoints = new CheckpointStore(this.records);
@@ -162,13 +162,15 @@ export class EventStore {
     options?: AppendOptions,
   ): Promise<AppendResult> {
     this.#assertOpen('append');
+    const recordedAt = this.#now();
     const stream = this.#encoder.encodeStream(
       streamId,
       events,
       options?.expectedVersion ?? 'any',
       options?.metadata,
+      recordedAt,
     );
-    const [result] = await this.#commit({ streams: [stream], records: [] });
+    const [result] = await this.#commit({ streams: [stream], records: [], recordedAt });
     return result as AppendResult;
   }
 
@@ -181,8 +183,9 @@ export class EventStore {
     options: Pick<AppendOptions, 'metadata'> & { readonly records?: readonly RecordInput[] } = {},
   ): Promise<readonly AppendResult[]> {
     this.#assertOpen('appendAll');
-    const streams = this.#encoder.encodeStreams(appends, options.metadata);
-    return this.#commit({ streams, records: encodeRecords(options.records ?? []) });
+    const recordedAt = this.#now();
+    const streams = this.#encoder.encodeStreams(appends, options.metadata, recordedAt);
+    return this.#commit({ streams, records: encodeRecords(options.records ?? []), recordedAt });
   }
 
   /** All events of a stream, `[]` for an unknown one. For long streams prefer `readStream`. */
@@ -347,14 +350,22 @@ export class EventStore {
     await this.backend.close();
   }
 
-  async #commit({ streams, records }: Pick<Commit, 'streams' | 'records'>): Promise<readonly AppendResult[]> {
-    assertCommitSize(streams, records);
+  #commit(commit: Commit): Promise<readonly AppendResult[]> {
+    assertCommitSize(commit.streams, commit.records);
+    const answered = this.backend.append(commit);
     this.#commitsInFlight++;
-    try {
-      return await this.backend.append({ streams, records, recordedAt: Math.floor(this.clock.now()) });
-    } finally {
-      if (--this.#commitsInFlight === 0) this.#commitsEnded?.();
-    }
+    // Beside the answer and not before it: every append would pay for one more turn.
+    answered.then(this.#commitEnded, this.#commitEnded);
+    return answered;
+  }
+
+  readonly #commitEnded = (): void => {
+    if (--this.#commitsInFlight === 0) this.#commitsEnded?.();
+  };
+
+  /** When a commit is recorded: the clock is looked at once for it and for the ids of its events. */
+  #now(): number {
+    return Math.floor(this.#source.clock.now());
   }
 
   #assertOpen(operation: string): void {

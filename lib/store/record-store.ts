@@ -1,4 +1,4 @@
-import type { Commit, RecordChange } from '../core/commit.js';
+import type { RecordChange } from '../core/commit.js';
 import { InvalidArgumentError, LimitExceededError } from '../core/errors/input.errors.js';
 import type { EventStoreBackend } from '../core/event-store-backend.js';
 import { Limits } from '../core/limits.js';
@@ -29,7 +29,7 @@ export interface RecordInput {
 export class RecordStore {
   constructor(
     private readonly backend: EventStoreBackend,
-    private readonly commit: (commit: Pick<Commit, 'streams' | 'records'>) => Promise<unknown>,
+    private readonly commit: (records: readonly RecordChange[]) => Promise<unknown>,
     private readonly assertOpen: (operation: string) => void,
   ) {}
 
@@ -66,7 +66,7 @@ export class RecordStore {
     if (!Array.isArray(changes)) throw new InvalidArgumentError('changes', 'an array is wanted');
     if (changes.length === 0)
       throw new InvalidArgumentError('changes', 'there are none; write at least one record, or do not call');
-    await this.commit({ streams: [], records: encodeRecords(changes) });
+    await this.commit(encodeRecords(changes));
   }
 }
 

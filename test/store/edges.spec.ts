@@ -1,4 +1,5 @@
 import { EventStore, InMemoryBackend, InvalidArgumentError } from '@allframe/nestjs';
+import { FakeClock } from '@allframe/nestjs/testing';
 import { describe, expect, it } from 'vitest';
 
 const EVENT = { type: 'x', data: 1 };
@@ -28,6 +29,43 @@ describe('at the edges', () => {
     await same.append('a', [EVENT]);
     await expect(same.append('b', [EVENT])).rejects.toMatchObject({ code: 'DuplicateEventError' });
     expect(await same.head()).toBe(1);
+  });
+
+  it('one look at the clock, fractions cut off, dates a commit and all its ids', async () => {
+    let looks = 0;
+    const clock = new FakeClock();
+    clock.now = () => 1_700_000_000_000.75 + 1_000 * looks++;
+    const store = await EventStore.open(new InMemoryBackend(), { clock });
+    await store.append('a', [EVENT, EVENT, EVENT]);
+    await store.appendAll([
+      { streamId: 'a', events: [EVENT] },
+      { streamId: 'b', events: [EVENT] },
+    ]);
+    expect(looks).toBe(2);
+    for (const { id, position, recordedAt } of await store.getAllEvents()) {
+      const milliseconds = position <= 3 ? 1_700_000_000_000 : 1_700_000_001_000;
+      expect(recordedAt.getTime()).toBe(milliseconds);
+      expect(parseInt(id.replace('-', '').slice(0, 12), 16)).toBe(milliseconds);
+    }
+  });
+
+  it('a backend that throws where it should reject is told to the caller, and keeps no store open', async () => {
+    class Throwing extends InMemoryBackend {
+      override append(): never {
+        throw new Error('not today');
+      }
+    }
+    const store = await EventStore.open(new Throwing());
+    await expect(store.append('a', [EVENT])).rejects.toThrow('not today');
+    await store.close();
+  });
+
+  it('two events are not equal to who compares their members', async () => {
+    const store = await EventStore.open(new InMemoryBackend());
+    await store.append('a', [EVENT, EVENT]);
+    const [first, second] = await store.getEvents('a');
+    expect(first).not.toEqual(second);
+    expect(first).toEqual((await store.getEvents('a'))[0]);
   });
 
   it.each<[string, (store: EventStore) => unknown]>([

@@ -36,7 +36,7 @@ async function fill(events: number): Promise<void> {
           expectedVersion: 'any',
           idsAreNew: true,
           events: Array.from({ length: Math.min(batch, events - at) }, (_, i) => ({
-            id: newId(),
+            id: newId(Date.now()),
             type: 'MoneyPutIn',
             schemaVersion: 1,
             data: JSON.stringify({ amount: at + i, by: 'someone', note: 'x'.repeat(i % 100) }),
@@ -211,7 +211,7 @@ const cases: Readonly<Record<string, () => Promise<unknown>>> = {
     const write = async (writer: number): Promise<void> => {
       for (let i = 0; !isFlushed; i++) {
         const data = JSON.stringify({ i, text: 'x'.repeat(500) });
-        const event = { id: newId(), type: 'Noted', schemaVersion: 1, data, metadata: '{}' };
+        const event = { id: newId(Date.now()), type: 'Noted', schemaVersion: 1, data, metadata: '{}' };
         await small.append({
           recordedAt: Date.now(),
           records: [],
