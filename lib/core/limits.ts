@@ -61,4 +61,8 @@ export const Limits = {
   duplicateWindowEvents: 100_000,
   /** Events in one sealed segment of AllSource: what is not merged any further. */
   segmentEventsMax: 1_000_000,
+  /** Bytes of events in one sealed segment of AllSource that is made of others. */
+  segmentBytesMax: 1024 * 1024 * 1024,
+  /** Bytes of the log that AllSource seals at once; a single file of the log may be larger. */
+  sealBytesMax: 256 * 1024 * 1024,
 } as const;

@@ -20,8 +20,11 @@ import type { StoreFiles } from './files/store-files.js';
 import { Sealing } from './sealing.js';
 import { StoreManifest } from './sealed/store-manifest.js';
 
-/** Positions that a mode which may lose its tail reserves at a time, so that none is used twice. */
-const RESERVED_POSITIONS = 1_000_000;
+/**
+ * Positions that a mode which may lose its tail reserves at a time, so that none is used twice. It does so when half of
+ * them are left, which is more than one group can use: its 32 MiB and one more commit hold less than 660,000 events.
+ */
+const RESERVED_POSITIONS = 2_000_000;
 
 /** Whose store it is. */
 export interface StoreOwner {

@@ -72,7 +72,7 @@ export class Sealing {
 
   /** Seals if there is enough to seal. To be called after commits. */
   consider(): void {
-    if (!this.#seals || this.#isClosed) return;
+    if (!this.#seals || this.#isClosed || this.log.failure !== undefined) return;
     this.#noteProgress();
     if (this.#isDue && this.lastError === undefined) {
       this.#startUnawaited();
@@ -223,13 +223,16 @@ export class Sealing {
   #oldest(before: LogSegment): readonly LogSegment[] {
     const found: LogSegment[] = [];
     let events = 0;
+    let bytes = 0;
     for (const segment of this.log.segments) {
       if (segment === before) break;
       const previous = found.at(-1);
       const follows = previous === undefined || previous.end.position + 1 === segment.start.firstPosition;
-      if (!follows || (events > 0 && events + segment.events > Limits.segmentEventsMax)) break;
-      found.push(segment);
       events += segment.events;
+      bytes += segment.endOffset;
+      const isTooMuch = events > Limits.segmentEventsMax || bytes > Limits.sealBytesMax;
+      if (!follows || (isTooMuch && previous !== undefined)) break;
+      found.push(segment);
     }
     return found;
   }
@@ -253,9 +256,8 @@ export class Sealing {
       () => true,
     );
     if (oldRuns.length > 0) return this.#mergeRuns(oldRuns);
-    const size = ({ from, to }: SegmentEntry): number => to - from + 1;
     const follows = (a: SegmentEntry, b: SegmentEntry): boolean => a.to + 1 === b.from;
-    const old = mergeable(segments, size, fanIn, Limits.segmentEventsMax, follows);
+    const old = mergeable(segments, sizeOf, fanIn, Limits.segmentEventsMax, follows);
     return old.length > 0 && this.#mergeSegments(old);
   }
 
@@ -355,6 +357,11 @@ export class Sealing {
     const last = this.manifest.current.runs.reduce((max, { name }) => Math.max(max, Number(name)), 0);
     return runName(Math.max(last, this.manifest.current.sealed.sequence) + 1);
   }
+}
+
+/** In events, whichever of both limits comes first. */
+function sizeOf({ from, to, events }: SegmentEntry): number {
+  return Math.max(to - from + 1, (events.bytes / Limits.segmentBytesMax) * Limits.segmentEventsMax);
 }
 
 function replaced<T>(entries: readonly T[], old: readonly T[], made: T): readonly T[] {

@@ -18,7 +18,10 @@ const OPTIONS: AllSourceOptions = {
 };
 
 /** A store in memory whose jobs are done by what `runnerOn` gives. */
-async function storeWith(runnerOn: (files: MemoryFileSystem) => JobRunner): Promise<EventStore> {
+async function storeWith(
+  runnerOn: (files: MemoryFileSystem) => JobRunner,
+  options: AllSourceOptions = {},
+): Promise<EventStore> {
   const files = new MemoryFileSystem();
   const host: StorageHost = {
     files,
@@ -27,7 +30,7 @@ async function storeWith(runnerOn: (files: MemoryFileSystem) => JobRunner): Prom
     now: () => 0,
     newStoreId: () => '0123456789abcdef',
   };
-  return EventStore.open(new AllSourceBackend(OPTIONS, host), {
+  return EventStore.open(new AllSourceBackend({ ...OPTIONS, ...options }, host), {
     logger: { error: () => undefined, warn: () => undefined },
   });
 }
@@ -52,21 +55,38 @@ async function appendMany(store: EventStore, each: number): Promise<number> {
   return most;
 }
 
+/** As slow as with large jobs: each takes a hundred turns of the event loop. */
+function slowRunner(files: MemoryFileSystem): JobRunner {
+  const runner = new ProcessRunner(files);
+  const turns = async (): Promise<void> => {
+    for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { run: (job) => turns().then(() => runner.run(job)), close: () => runner.close() };
+}
+
 describe('appends that are faster than sealing', () => {
   it('wait for it, so that the log keeps its bound, and all of them go through', async () => {
-    const store = await storeWith((files) => {
-      const runner = new ProcessRunner(files);
-      // As slow as a large job: a hundred turns of the event loop.
-      const turns = async (): Promise<void> => {
-        for (let i = 0; i < 100; i++) await new Promise((resolve) => setImmediate(resolve));
-      };
-      return { run: (job) => turns().then(() => runner.run(job)), close: () => runner.close() };
-    });
+    const store = await storeWith(slowRunner);
     const most = await appendMany(store, 250);
     expect(most).toBeGreaterThan(WAL_BYTES_MAX / 2);
     // A group that was staged before the bound was met may still come.
     expect(most).toBeLessThan(WAL_BYTES_MAX + 16 * 1024);
     expect((await store.getAllEvents()).length).toBe(2_000);
+    await store.close();
+  });
+
+  it('do not keep a flush from its end, however long they go on', async () => {
+    const store = await storeWith(slowRunner, { walBytesMax: 2 ** 30 });
+    await store.append('s', [event(0)]);
+    let isFlushed = false;
+    let appends = 0;
+    const flushed = store.flush().then(() => (isFlushed = true));
+    const appending = Array.from({ length: 16 }, async (_, caller) => {
+      while (!isFlushed && appends < 20_000) await store.append(`s-${caller}`, [event(++appends)]);
+    });
+    await Promise.all(appending);
+    expect(appends).toBeLessThan(20_000);
+    await flushed;
     await store.close();
   });
 

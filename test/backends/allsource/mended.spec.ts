@@ -159,3 +159,37 @@ describe('a long stream that is in the log, in sealed files, or in both', () => 
     await store.close();
   });
 });
+
+describe('a verification', () => {
+  it('lets others have their turn, in the log, in sealed files and in records', async () => {
+    const store = await open('patient', { sealAfterBytes: 2 ** 40, sealAfterEvents: 1e9 });
+    const backend = store.backend as AllSourceBackend;
+    const turnsOf = async (): Promise<number> => {
+      let turns = 0;
+      let isVerified = false;
+      const turning = (async () => {
+        while (!isVerified) {
+          await new Promise((resolve) => setImmediate(resolve));
+          turns++;
+        }
+      })();
+      expect(await backend.verify()).toMatchObject({ ok: true });
+      isVerified = true;
+      await turning;
+      return turns;
+    };
+    const empty = await turnsOf();
+    const text = 'x'.repeat(100_000);
+    for (let i = 0; i < 80; i++) await store.append('long', [{ type: 'noted', data: { n: i, text } }]);
+    // A turn for each megabyte at least.
+    const inLog = await turnsOf();
+    expect(inLog - empty).toBeGreaterThanOrEqual(7);
+    for (let i = 0; i < 5_000; i += 100) {
+      const records = Array.from({ length: 100 }, (_, k) => ({ collection: 'c', key: `${i + k}`, value: 1 }));
+      await store.records.write(records);
+    }
+    await store.flush();
+    expect((await turnsOf()) - empty).toBeGreaterThanOrEqual(5);
+    await store.close();
+  });
+});

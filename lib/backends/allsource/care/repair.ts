@@ -79,7 +79,7 @@ class Repair {
   async run(): Promise<RepairReport> {
     const { directory } = this.files;
     const segments = await this.#segments();
-    const runs = this.#runs();
+    const runs = await this.#runs();
     const sealed = this.#isBroken ? this.#sealedAfter(segments) : this.manifest.sealed;
     const { log, end, reservedThrough } = this.#isBroken
       ? { log: [], end: sealed, reservedThrough: this.#lastKnownPosition() }
@@ -112,7 +112,7 @@ class Repair {
     for (const entry of this.manifest.segments) {
       const paths = segmentPaths(directory, entry.name);
       const lost = `events from position ${entry.from} on`;
-      const damage = damageOf(() => checkWhole(files, paths.events, entry.events, lost));
+      const damage = await damageOf(checkWhole(files, paths.events, entry.events, lost));
       if (damage !== undefined) {
         this.#isBroken = true;
         this.#lost.push(damage);
@@ -120,7 +120,7 @@ class Repair {
         this.#keepOriginal(files, paths.index);
         break;
       }
-      const indexDamage = damageOf(() =>
+      const indexDamage = await damageOf(
         checkWhole(files, paths.index, entry.index, 'nothing: the index is made anew'),
       );
       if (indexDamage === undefined) {
@@ -137,16 +137,20 @@ class Repair {
     return kept;
   }
 
-  #runs(): readonly RunEntry[] {
+  async #runs(): Promise<readonly RunEntry[]> {
     const { sealed: files, directory } = this.files;
-    return this.manifest.runs.filter(({ name, records, file }) => {
-      const path = runPath(directory, name);
-      const damage = damageOf(() => checkWhole(files, path, file, `up to ${records} records`));
-      if (damage === undefined) return true;
+    const kept: RunEntry[] = [];
+    for (const entry of this.manifest.runs) {
+      const path = runPath(directory, entry.name);
+      const damage = await damageOf(checkWhole(files, path, entry.file, `up to ${entry.records} records`));
+      if (damage === undefined) {
+        kept.push(entry);
+        continue;
+      }
       this.#lost.push(damage);
       this.#keepOriginal(files, path);
-      return false;
-    });
+    }
+    return kept;
   }
 
   /** The log begins anew behind the last segment that is kept; positions that were used are not used again. */
@@ -250,9 +254,9 @@ function lastPositionIn(bytes: Buffer): number {
   return last;
 }
 
-function damageOf(check: () => void): string | undefined {
+async function damageOf(checked: Promise<void>): Promise<string | undefined> {
   try {
-    check();
+    await checked;
     return undefined;
   } catch (error) {
     if (error instanceof StoreCorruptedError) return `${error.path}: ${error.problem}; lost is ${error.lost}`;

@@ -16,6 +16,10 @@ import { SealedSegment } from '../sealed/sealed-segment.js';
 import { ByteCache } from '../tables/byte-cache.js';
 import { openSortedTable } from '../tables/sorted-table.js';
 
+/** How much is checked before others have their turn. */
+const LOG_BYTES_AT_ONCE = 1024 * 1024;
+const RECORDS_AT_ONCE = 1_000;
+
 /**
  * What a verification found.
  * @publicApi
@@ -66,8 +70,8 @@ class Verification {
       await this.#attempt(async () => {
         const lost = `events at positions ${entry.from} to ${entry.to}`;
         this.#files += 2;
-        checkWhole(files.sealed, paths.events, entry.events, lost);
-        checkWhole(files.sealed, paths.index, entry.index, `the index of ${lost}`);
+        await checkWhole(files.sealed, paths.events, entry.events, lost);
+        await checkWhole(files.sealed, paths.index, entry.index, `the index of ${lost}`);
         const segment = new SealedSegment(files.sealed, paths, entry, new ByteCache(0));
         await this.#checkSegment(segment).finally(() => segment.retire());
       });
@@ -76,16 +80,19 @@ class Verification {
       await this.#attempt(async () => {
         this.#files++;
         const path = runPath(files.directory, name);
-        checkWhole(files.sealed, path, file, `${records} records`);
+        await checkWhole(files.sealed, path, file, `${records} records`);
         const table = openSortedTable(files.sealed, path, new ByteCache(0));
         try {
-          for (const { key } of table.entries()) if (key.length > 0) this.#records++;
+          for (const { key } of table.entries()) {
+            if (key.length > 0) this.#records++;
+            if (this.#records % RECORDS_AT_ONCE === 0) await setImmediate();
+          }
         } finally {
           table.close();
         }
       });
     }
-    for (const { path, through } of logged) await this.#attempt(async () => this.#checkLog(path, through));
+    for (const { path, through } of logged) await this.#attempt(() => this.#checkLog(path, through));
   }
 
   report(): VerificationReport {
@@ -133,11 +140,15 @@ class Verification {
     }
   }
 
-  #checkLog(path: string, through: number): void {
+  async #checkLog(path: string, through: number): Promise<void> {
     this.#files++;
     const bytes = readWhole(this.store.files.log, path);
-    for (const { header, body } of acknowledgedFrames(path, bytes, through)) {
+    let pauseAt = LOG_BYTES_AT_ONCE;
+    for (const { header, body, offset } of acknowledgedFrames(path, bytes, through)) {
       for (const event of eventsOf(header, body)) this.#checkEvent(event, path);
+      if (offset < pauseAt) continue;
+      pauseAt = offset + LOG_BYTES_AT_ONCE;
+      await setImmediate();
     }
   }
 

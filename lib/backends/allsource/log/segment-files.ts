@@ -20,6 +20,7 @@ export class SegmentFiles {
   #unnamedFiles = 0;
   #spare: Spare | undefined;
   #spareMade: Promise<void> | undefined;
+  #couldNotMakeSpare = false;
 
   constructor(
     private readonly files: FileSystem,
@@ -51,14 +52,18 @@ export class SegmentFiles {
 
   /** Begins to make a file of zeros on a thread, so that nobody has to wait for the next one. */
   prepare(capacity: number): void {
+    // Without it a commit has to wait, and meets the fault itself where there is one.
+    if (this.#couldNotMakeSpare) return;
     this.#spareMade ??= this.#makeSpare(capacity).then((isMade) => {
-      // Without it a commit has to wait, and meets the fault itself where there is one.
       if (!isMade) this.#spareMade = undefined;
+      this.#couldNotMakeSpare = !isMade;
     });
   }
 
-  /** The prepared file, if there is one and it is large enough. */
+  /** The prepared file, if there is one and it is large enough. To be called once for each file of the log. */
   takeSpare(bytes: number): Spare | undefined {
+    // On a disk that is nearly full each attempt takes the rest of it, so there is only one until the next file.
+    this.#couldNotMakeSpare = false;
     const spare = this.#spare;
     if (spare === undefined || spare.capacity < bytes) return undefined;
     this.#spare = undefined;

@@ -1,7 +1,8 @@
 /** What the manifest says of a file, so that another one, or a damaged one, in its place is noticed. */
+import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { StoreCorruptedError } from '../allsource.errors.js';
-import type { FileSystem } from '../files/file-system.js';
+import type { FileSystem, OpenFile } from '../files/file-system.js';
 import type { FileEntry } from './manifest.js';
 
 /** Every opening reads this much of each file: where Parquet and sorted tables keep what the rest hangs on. */
@@ -10,28 +11,51 @@ const READ_BYTES = 1024 * 1024;
 
 /** Reads a whole file. */
 export function describeFile(files: FileSystem, path: string): FileEntry {
-  return withFile(files, path, (read, bytes) => {
+  const file = files.open(path, 'read');
+  try {
     let checksum = 0;
-    for (let at = 0; at < bytes; at += READ_BYTES) {
-      checksum = crc32(read(at, Math.min(READ_BYTES, bytes - at)), checksum);
-    }
-    return { bytes, checksum, footerChecksum: footerChecksum(read, bytes) };
-  });
+    for (const soFar of checksums(file)) checksum = soFar;
+    return { bytes: file.size(), checksum, footerChecksum: footerChecksum(file) };
+  } finally {
+    file.close();
+  }
 }
 
 /** @throws StoreCorruptedError if the file is not there, or its size or end differs */
 export function checkFooter(files: FileSystem, path: string, entry: FileEntry, lost: string): void {
   assertIsThere(files, path, entry, lost);
-  const found = withFile(files, path, footerChecksum);
-  if (found === entry.footerChecksum) return;
+  const file = files.open(path, 'read');
+  try {
+    if (footerChecksum(file) === entry.footerChecksum) return;
+  } finally {
+    file.close();
+  }
   const offset = Math.max(0, entry.bytes - FOOTER_BYTES);
   throw new StoreCorruptedError(path, offset, 'its end does not fit the checksum in the manifest', lost);
 }
 
-/** @throws StoreCorruptedError if the file is not exactly the one that was written */
-export function checkWhole(files: FileSystem, path: string, entry: FileEntry, lost: string): void {
+/**
+ * Reads a whole file, with pauses in which others have their turn.
+ * @throws StoreCorruptedError if the file is not exactly the one that was written
+ */
+export async function checkWhole(
+  files: FileSystem,
+  path: string,
+  entry: FileEntry,
+  lost: string,
+): Promise<void> {
   assertIsThere(files, path, entry, lost);
-  if (describeFile(files, path).checksum === entry.checksum) return;
+  const file = files.open(path, 'read');
+  try {
+    let checksum = 0;
+    for (const soFar of checksums(file)) {
+      checksum = soFar;
+      await setImmediate();
+    }
+    if (checksum === entry.checksum) return;
+  } finally {
+    file.close();
+  }
   throw new StoreCorruptedError(path, 0, 'it does not fit the checksum in the manifest', lost);
 }
 
@@ -43,19 +67,18 @@ function assertIsThere(files: FileSystem, path: string, { bytes }: FileEntry, lo
   throw new StoreCorruptedError(path, Math.min(status.size, bytes), problem, lost);
 }
 
-type Read = (offset: number, bytes: number) => Buffer;
-
-function footerChecksum(read: Read, bytes: number): number {
-  const footer = Math.min(FOOTER_BYTES, bytes);
-  return crc32(read(bytes - footer, footer));
+/** The checksum of a file, piece by piece: the last one is that of the whole. */
+function* checksums(file: OpenFile): Generator<number, void, undefined> {
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  let checksum = 0;
+  for (let at = 0, got: number; (got = file.read(buffer, 0, READ_BYTES, at)) > 0; at += got) {
+    checksum = crc32(buffer.subarray(0, got), checksum);
+    yield checksum;
+  }
 }
 
-function withFile<T>(files: FileSystem, path: string, work: (read: Read, bytes: number) => T): T {
-  const file = files.open(path, 'read');
-  try {
-    const buffer = Buffer.allocUnsafe(READ_BYTES);
-    return work((offset, bytes) => buffer.subarray(0, file.read(buffer, 0, bytes, offset)), file.size());
-  } finally {
-    file.close();
-  }
+function footerChecksum(file: OpenFile): number {
+  const size = file.size();
+  const footer = Buffer.allocUnsafe(Math.min(FOOTER_BYTES, size));
+  return crc32(footer.subarray(0, file.read(footer, 0, footer.length, size - footer.length)));
 }
