@@ -115,6 +115,7 @@ function only(path: string, bytes: Buffer): FileSystem {
     makeDirectory: no,
     rename: no,
     remove: no,
+    removeOnThread: no,
     syncDirectory: no,
   };
 }

@@ -374,6 +374,7 @@ class UnreadableOnce {
       makeDirectory: bound('makeDirectory'),
       rename: bound('rename'),
       remove: bound('remove'),
+      removeOnThread: bound('removeOnThread'),
       syncDirectory: bound('syncDirectory'),
       open: (path, mode) => {
         const file = inner.open(path, mode);

@@ -158,6 +158,11 @@ export class FailingFileSystem implements FileSystem {
     this.#name('remove', [path], () => this.#disk.memory.remove(path));
   }
 
+  async removeOnThread(path: string): Promise<void> {
+    await nextTurn();
+    this.remove(path);
+  }
+
   syncDirectory(path: string): void {
     this.#happen(this.#begin('syncDirectory', path), {
       whole: () => this.#disk.syncNames(this.#disk.memory.directory(path, 'open')),

@@ -37,6 +37,7 @@ export class Sealing {
   #progress = new Settling();
   #timer: NodeJS.Timeout | undefined;
   readonly #holds = new Set<Promise<void>>();
+  readonly #removals = new Set<Promise<void>>();
 
   constructor(
     private readonly files: StoreFiles,
@@ -129,6 +130,7 @@ export class Sealing {
     await this.runner.close();
     await this.#working?.catch(() => undefined);
     await Promise.all(this.#holds);
+    await Promise.all(this.#removals);
   }
 
   /** Those who wait for sealing look again whether they have to. */
@@ -208,13 +210,14 @@ export class Sealing {
       segments: result.segment === undefined ? segments : [...segments, result.segment],
       runs: result.run === undefined ? runs : [...runs, result.run],
     });
-    this.log.release(sealed);
+    const closed = this.log.release(sealed);
     this.opened.records.sealed(sealed, this.#runs);
     this.counts.seals++;
     this.#noteProgress();
-    this.#remove(
+    await this.#remove(
       sealed.map(({ name }) => join(this.files.directory.log, name)),
       'log',
+      closed,
     );
     return true;
   }
@@ -274,7 +277,7 @@ export class Sealing {
     this.#replace(result, [], inputs, { runs });
     this.opened.records.sealed([], this.#runs);
     this.counts.merges++;
-    this.#remove(
+    await this.#remove(
       inputs.map(({ name }) => runPath(this.#places, name)),
       'sealed',
     );
@@ -292,7 +295,7 @@ export class Sealing {
     const segments = replaced(this.manifest.current.segments, inputs, result.segment);
     this.#replace(result, inputs, [], { segments });
     this.counts.merges++;
-    this.#remove(
+    await this.#remove(
       inputs.flatMap(({ name }) => pathsOf(segmentPaths(this.#places, name))),
       'sealed',
     );
@@ -338,19 +341,17 @@ export class Sealing {
     }
   }
 
-  /** What is left of it if that fails, the next opening sets aside. */
-  #remove(paths: readonly string[], which: 'log' | 'sealed'): void {
-    const remove = (): void => {
-      for (const path of paths) {
-        try {
-          this.files[which].remove(path);
-        } catch {
-          // It is not listed any more, so nobody reads it.
-        }
-      }
-    };
-    if (this.#holds.size === 0) remove();
-    else void Promise.all(this.#holds).then(remove);
+  /** Removes files that nobody needs, once they are closed: the space of an open one is given back by this thread. */
+  async #remove(paths: readonly string[], which: 'log' | 'sealed', closed?: Promise<void>): Promise<void> {
+    const holds = [...this.#holds];
+    const removed = Promise.allSettled([closed, ...holds]).then(async () => {
+      // It is not listed any more, so nobody reads it; what is left of it, the next opening removes.
+      for (const path of paths) await this.files[which].removeOnThread(path).catch(() => undefined);
+      this.#removals.delete(removed);
+    });
+    this.#removals.add(removed);
+    // Who holds the files may take its time, and may wait for this round itself.
+    if (holds.length === 0) await removed;
   }
 
   #nextRun(): string {

@@ -2,7 +2,7 @@
 import { InMemoryBackend } from '../../../lib/backends/memory/in-memory-backend.js';
 import type { BackendStats } from '../../../lib/core/backend-stats.js';
 import type { AppendResult, Commit } from '../../../lib/core/commit.js';
-import type { EventPage, StreamQuery } from '../../../lib/core/read-page.js';
+import type { EventPage, LogQuery, StreamQuery } from '../../../lib/core/read-page.js';
 import { ArrayBackend, ArrayData } from '../array-backend.js';
 import { aTurn, broken, type Broken } from './broken.js';
 
@@ -37,6 +37,16 @@ class DropsCommitsInFlight extends InMemoryBackend {
       position: 1,
       idempotent: false,
     }));
+  }
+}
+
+/** Finds nothing any more once it is closed, and takes that for the end. */
+class EndsReadsAtClosing extends InMemoryBackend {
+  override async readAll(query: LogQuery): Promise<EventPage> {
+    this.assertOpen('readAll');
+    await aTurn();
+    if (this.isOpen) return super.readAll(query);
+    return { events: [], through: Math.max(query.after, query.upTo), atEnd: true };
   }
 }
 
@@ -86,6 +96,9 @@ export const brokenLives: readonly Broken[] = [
   ]),
   broken('acknowledges commits that its closing cut off', () => new DropsCommitsInFlight(), [
     'a backend closes after the commits in flight, and keeps what it acknowledged',
+  ]),
+  broken('takes its closing for the end of what there is to read', () => new EndsReadsAtClosing(), [
+    'a page that is read while the backend closes holds every event it says to have passed, or is StoreClosedError',
   ]),
   broken('starts anew when it is opened again', () => new ForgetsAtClosing(), [
     'what was acknowledged is there when the place is opened again',

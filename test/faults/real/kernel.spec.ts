@@ -1,6 +1,6 @@
 /** Faults of the real kernel: calls that `strace` makes fail, and a disk that is really full. */
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -134,9 +134,17 @@ describe.skipIf(skipTracing)('a call of the kernel that fails', () => {
   it('is a full disk where a write says so: nothing is written, and the next append goes through', async () => {
     const path = await start();
     const calls = await failing('pwrite64:error=ENOSPC:when=1');
-    expect(await failureOf([randomUUID()])).toMatchObject({ code: 'DiskFullError' });
+    const id = randomUUID();
+    const { code } = await failureOf([id]);
+    const failed = (await calls.end()).filter((call) => call.failed);
+    if (failed.length > 1) {
+      // Calls are counted by thread. On a slow disk a thread has written, and the loop could not wipe that out.
+      expect(code).toBe('AppendOutcomeUnknownError');
+      await expectAllAfterReopening(path, [id]);
+      return;
+    }
+    expect(code).toBe('DiskFullError');
     await append();
-    await calls.end();
     await expectAllAfterReopening(path, []);
   });
 
@@ -227,12 +235,16 @@ describe.skipIf(skipMounting)('a disk of 4 MB that is full', () => {
     await expectAll();
   });
 
-  it('keeps a store from being opened, says why, and changes nothing that matters', async () => {
+  it.each([0, 4096])('with %d bytes left opens no store, says why, and loses nothing', async (left) => {
     const options = { persistencePath: join(disk.path, 'store'), walSegmentBytes: 128 * 1024 };
     backend = await RemoteBackend.open(options);
     await fill();
     await backend.kill();
-    writeFileSync(join(disk.path, 'more'), Buffer.alloc(100), { flag: 'w' });
+    // The next file of the log may have been under way, or not: now there is nothing left in either case.
+    expect(() => {
+      for (;;) appendFileSync(join(disk.path, 'more'), Buffer.alloc(4096));
+    }).toThrow(/ENOSPC/);
+    truncateSync(join(disk.path, 'more'), Math.max(0, statSync(join(disk.path, 'more')).size - left));
     backend = await RemoteBackend.start(options);
     const error = await backend.open().then(
       () => undefined,

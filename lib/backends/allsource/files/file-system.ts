@@ -16,6 +16,8 @@ export interface FileSystem {
   /** Replaces what `to` named. */
   rename(from: string, to: string): void;
   remove(path: string): void;
+  /** `remove`, on a thread: a large file gives its space back when its name goes, which takes milliseconds. */
+  removeOnThread(path: string): Promise<void>;
   /** Makes the names in a directory durable: what was created in it, renamed and removed. */
   syncDirectory(path: string): void;
 }

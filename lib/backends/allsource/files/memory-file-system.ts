@@ -79,6 +79,10 @@ export class MemoryFileSystem implements FileSystem {
     parent.names.delete(name);
   }
 
+  async removeOnThread(path: string): Promise<void> {
+    this.remove(path);
+  }
+
   syncDirectory(path: string): void {
     this.directory(path, 'open');
   }

@@ -11,6 +11,7 @@ import {
   readSync,
   renameSync,
   statSync,
+  unlink,
   unlinkSync,
   write,
   writeSync,
@@ -21,6 +22,7 @@ import type { FileStatus, FileSystem, OpenFile } from './file-system.js';
 const FLAGS = { read: 'r', write: 'r+', create: 'wx+' } as const;
 
 const syncLater = promisify(fdatasync);
+const removeLater = promisify(unlink);
 const writeLater = promisify(write);
 
 export class NodeFileSystem implements FileSystem {
@@ -48,6 +50,10 @@ export class NodeFileSystem implements FileSystem {
 
   remove(path: string): void {
     unlinkSync(path);
+  }
+
+  removeOnThread(path: string): Promise<void> {
+    return removeLater(path);
   }
 
   syncDirectory(path: string): void {

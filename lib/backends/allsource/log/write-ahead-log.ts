@@ -177,16 +177,11 @@ export class WriteAheadLog {
     }
   }
 
-  /** Lets go of the files before `segment`: they have been sealed. */
-  release(sealed: readonly LogSegment[]): void {
+  /** Lets go of files that have been sealed. Resolves when they are closed. */
+  async release(sealed: readonly LogSegment[]): Promise<void> {
     this.#chain.remove(sealed);
-    void this.#delayedSync
-      .idle()
-      .then(() => {
-        for (const segment of sealed) segment.close();
-      })
-      // They are needed no more, so it is nobody's concern.
-      .catch(() => undefined);
+    await this.#delayedSync.idle();
+    for (const segment of sealed) segment.close();
   }
 
   /** Syncs what was acknowledged before it was synced. */

@@ -160,6 +160,51 @@ export const close: ContractTopic = {
       );
     }),
 
+    line(
+      'a page that is read while the backend closes holds every event it says to have passed, or is StoreClosedError',
+      async (trial) => {
+        const backend = await trial.backendAt(trial.place);
+        // Few pass the filter, so a page of them takes long.
+        const positions: number[] = [];
+        await backend.open();
+        for (let i = 0; i < 4; i++) {
+          await backend.append(
+            commitOf({ 'long-1': Array.from({ length: 1_500 }, (_, n) => encoded(n, { type: 'passed' })) }),
+          );
+          const [result] = await backend.append(commitOf({ 'long-1': [encoded(i, { type: 'wanted' })] }));
+          positions.push(result?.position ?? 0);
+        }
+        const head = await backend.head();
+        const filter = { types: new Set(['wanted']) };
+        for (let turns = 0; turns < 8; turns++) {
+          const reads = (['forward', 'backward'] as const).map((direction) =>
+            outcomeOf(backend.readAll({ after: 0, upTo: head, direction, limit: 100, filter })),
+          );
+          await someTurns(turns);
+          await trial.within(backend.close(), 'close() of the backend');
+          const [forward, backward] = await trial.within(Promise.all(reads), 'the pages');
+          for (const outcome of [forward, backward]) {
+            if (outcome === undefined) continue;
+            if ('error' in outcome) {
+              await refused(Promise.reject(outcome.error), StoreClosedError);
+              continue;
+            }
+            const { events, through, atEnd } = outcome.value;
+            const isForward = outcome === forward;
+            const passed = positions.filter((at) => atEnd || (isForward ? at <= through : at >= through));
+            assert.deepEqual(
+              events.map(({ position }) => position),
+              isForward ? passed : passed.toReversed(),
+              'a page that the closing cut short says that it is longer',
+            );
+          }
+          if (!trial.subject.capabilities.durable) return;
+          await backend.open();
+        }
+        await backend.close();
+      },
+    ),
+
     line('events$ completes when the store closes', async (trial) => {
       const store = await trial.open();
       const seen = new Beside(lastValueFrom(store.events$({ after: 0 }).pipe(toArray())));
