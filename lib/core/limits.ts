@@ -59,7 +59,15 @@ export const Limits = {
   appendsWaitingMax: 100_000,
   /** Among how many of the newest events AllSource knows an id wherever it stands, at least. */
   duplicateWindowEvents: 100_000,
-  /** Events in one sealed segment of AllSource: what is not merged any further. */
+  /** Files of its log that AllSource lets be before it seals: every opening begins one, so many may hold little. */
+  logFilesMax: 16,
+  /** Time until sealing that failed is tried again, if nobody asks for it before, in milliseconds. */
+  sealRetryDelayMs: 5_000,
+  /** Streams of which AllSource remembers where in the log they stand. */
+  streamTrailsMax: 16,
+  /** Events that AllSource reads at once while a filter looks for some of them. */
+  filteredReadEvents: 4_096,
+  /** Events in one sealed segment of AllSource, what is not merged any further; a single file of the log may hold more. */
   segmentEventsMax: 1_000_000,
   /** Bytes of events in one sealed segment of AllSource that is made of others. */
   segmentBytesMax: 1024 * 1024 * 1024,

@@ -11,8 +11,9 @@ export interface EventMetadata {
 }
 
 /**
- * An event as readers get it. `data` is parsed when it is first looked at, and belongs to this reader alone; so `data`,
- * `metadata` and `recordedAt` are getters, which a spread (`{ ...event }`) leaves out: name what you copy.
+ * An event as readers get it. `data` is parsed when it is first looked at, and belongs to this reader alone. All fields
+ * but `id` are getters, so a spread (`{ ...event }`), `Object.keys` and comparisons of members see only `id`: name what
+ * you copy, and compare what `JSON.stringify` gives.
  * @publicApi
  */
 export interface RecordedEvent<T = unknown> {

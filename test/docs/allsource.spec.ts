@@ -221,8 +221,8 @@ describe('a repair', () => {
       lost: expect.stringContaining('from position 6 on') as string,
     });
 
-    const { keptThrough, lost, originals = '' } = await AllSourceBackend.repair(data);
-    expect([keptThrough.position, lost.length]).toEqual([5, 1]);
+    const { keptThrough, problems, originals = '' } = await AllSourceBackend.repair(data);
+    expect([keptThrough.position, problems.length]).toEqual([5, 1]);
     expect(originals).toMatch(/\/repair-\d+$/);
     const kept = readFileSync(join(originals, basename(wal)));
     expect(kept.length).toBe(before.length);

@@ -45,7 +45,7 @@ export async function openOn(files: FileSystem, options: AllSourceOptions = {}):
 export function repairOn(files: FileSystem, options: AllSourceOptions = {}): Promise<RepairReport> {
   const settings = settingsOf({ ...SMALL, ...options });
   return repairStore(
-    { sealed: files, log: files, directory: DIRECTORY, logIsKept: true },
+    { sealed: files, log: files, directory: DIRECTORY, logIsListed: true },
     settings,
     hostOn(files).now(),
   );

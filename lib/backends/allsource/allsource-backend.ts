@@ -187,7 +187,7 @@ export class AllSourceBackend extends EventStoreBackend {
     const store = this.#opened('backup');
     const target = directoryPath(targetDirectory, 'targetDirectory');
     // Without a log that outlives the process only what is sealed can be copied.
-    if (!this.#files.logIsKept) await store.flush();
+    if (!this.#files.logIsListed) await store.flush();
     return store.sealing.holding(() => backUp(store, target, this.#host.files));
   }
 
@@ -242,8 +242,8 @@ export class AllSourceBackend extends EventStoreBackend {
   async #lock(): Promise<void> {
     const { path, logPath } = this.#settings;
     if (path === undefined) return;
-    const { directory, logIsKept } = this.#files;
-    const apart = logIsKept && relative(path, directory.log).startsWith('..');
+    const { directory, logIsListed } = this.#files;
+    const apart = logIsListed && relative(path, directory.log).startsWith('..');
     try {
       for (const place of apart ? [path, logPath] : [path]) {
         ensureDirectory(this.#host.files, place);
@@ -274,10 +274,10 @@ function filesOf({ path, logPath, durability }: AllSourceSettings, { files }: St
       sealed: memory,
       log: memory,
       directory: new StoreDirectory(MEMORY_PATH, logPath),
-      logIsKept: true,
+      logIsListed: true,
     };
   }
-  const logIsKept = durability !== 'memory';
-  const directory = new StoreDirectory(path, logIsKept ? logPath : `${MEMORY_PATH}/wal`);
-  return { sealed: files, log: logIsKept ? files : new MemoryFileSystem(), directory, logIsKept };
+  const logIsListed = durability !== 'memory';
+  const directory = new StoreDirectory(path, logIsListed ? logPath : `${MEMORY_PATH}/wal`);
+  return { sealed: files, log: logIsListed ? files : new MemoryFileSystem(), directory, logIsListed };
 }

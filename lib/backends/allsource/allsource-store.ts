@@ -153,14 +153,14 @@ export class AllSourceStore {
     try {
       await this.#stage.drained();
       // Without a log that outlives the process this is the only copy.
-      if (!this.files.logIsKept) await this.#sealLast();
+      if (!this.files.logIsListed) await this.#sealLast();
     } finally {
       this.#reader.close();
       await this.sealing.close();
       await this.log.close();
       this.#noteEnd();
-      this.opened.sealed.close();
-      for (const run of this.sealing.runs) run.close();
+      await this.opened.sealed.close();
+      this.opened.records.close();
     }
   }
 
@@ -226,7 +226,7 @@ export class AllSourceStore {
   }
 
   listLog(segments: readonly LogSegment[]): void {
-    if (!this.files.logIsKept) return;
+    if (!this.files.logIsListed) return;
     this.manifest.change({ log: segments.map(({ name }) => name) });
   }
 
@@ -244,7 +244,7 @@ export class AllSourceStore {
     const { end } = this.log.segments.at(-1) as LogSegment;
     try {
       this.manifest.change({
-        durableThrough: this.files.logIsKept
+        durableThrough: this.files.logIsListed
           ? this.log.durableThrough
           : this.manifest.current.sealed.sequence,
         reservedThrough: Math.max(this.opened.usedPosition, end.position),

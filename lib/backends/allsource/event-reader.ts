@@ -11,9 +11,6 @@ import type { LogSegment } from './log/log-segment.js';
 import { type StreamFrame, StreamFrames } from './log/stream-frames.js';
 import type { SealedEvents } from './sealed/sealed-events.js';
 
-/** Events that are read at once while a filter looks for some of them. */
-const SCAN_EVENTS = 4096;
-
 export class EventReader {
   /** The last position that readers may see. */
   head = 0;
@@ -48,7 +45,7 @@ export class EventReader {
     const events: StoredEvent[] = [];
     let through = after;
     for (let scanned = 0; through < last && events.length < limit && scanned < Limits.pageScanEventsMax;) {
-      const wanted = filter === undefined ? limit - events.length : SCAN_EVENTS;
+      const wanted = filter === undefined ? limit - events.length : Limits.filteredReadEvents;
       const found = await this.readFrom(through + 1, Math.min(wanted, last - through));
       // Positions may have gaps, so what comes next may lie behind the last wanted one.
       if (found.length === 0) through = last;
@@ -98,7 +95,10 @@ export class EventReader {
       // A gap in the positions is stepped over at once.
       through = Math.max(Math.min(through - 1, this.#lastThrough(through - 1)), after) + 1;
       if (through <= after + 1) break;
-      const size = Math.min(filter === undefined ? limit - events.length : SCAN_EVENTS, through - after - 1);
+      const size = Math.min(
+        filter === undefined ? limit - events.length : Limits.filteredReadEvents,
+        through - after - 1,
+      );
       const from = through - size;
       const found = await this.#between(from, through - 1);
       for (const event of found.reverse()) {

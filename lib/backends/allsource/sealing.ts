@@ -20,17 +20,11 @@ import type { StoreManifest } from './sealed/store-manifest.js';
 import { Settling } from './settling.js';
 import { openSortedTable, type SortedTable } from './tables/sorted-table.js';
 
-/** Every opening begins a file, so many openings make many files that hold little. */
-const LOG_FILES_MAX = 16;
-/** Time until a job that failed is tried again, if nobody asks for it before. */
-const RETRY_DELAY_MS = 5_000;
-
 export class Sealing {
   /** Counted since the opening. */
   readonly counts = { seals: 0, merges: 0, failures: 0 };
   /** Why the last job failed, if it did; the next one tries again. */
   lastError: unknown;
-  #runs: readonly SortedTable[];
   #working: Promise<void> | undefined;
   #isClosed = false;
   #isBehind = false;
@@ -46,13 +40,7 @@ export class Sealing {
     private readonly log: WriteAheadLog,
     private readonly manifest: StoreManifest,
     private readonly runner: JobRunner,
-  ) {
-    this.#runs = opened.runs;
-  }
-
-  get runs(): readonly SortedTable[] {
-    return this.#runs;
-  }
+  ) {}
 
   /** The log is as long as it may get, and sealing can still help: appends have to wait. */
   get isBehind(): boolean {
@@ -81,7 +69,7 @@ export class Sealing {
     }
     const delayMs = Math.min(
       this.settings.sealAfterMs,
-      this.lastError === undefined ? Infinity : RETRY_DELAY_MS,
+      this.lastError === undefined ? Infinity : Limits.sealRetryDelayMs,
     );
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -145,7 +133,7 @@ export class Sealing {
     const { bytes, segments } = this.log;
     return (
       bytes >= this.settings.sealAfterBytes ||
-      segments.length > LOG_FILES_MAX ||
+      segments.length > Limits.logFilesMax ||
       segments.reduce((sum, segment) => sum + segment.events, 0) >= this.settings.sealAfterEvents
     );
   }
@@ -203,7 +191,8 @@ export class Sealing {
     });
     const { segments, runs, log } = this.manifest.current;
     const names = new Set(sealed.map(({ name }) => name));
-    this.#replace(result, [], [], {
+    // Nothing sealed gives way to it, so there is nothing to wait for.
+    void this.#replace(result, {
       sealed: { ...last.end, snapshots: last.snapshots },
       durableThrough: Math.max(this.manifest.current.durableThrough, last.end.sequence),
       log: log.filter((name) => !names.has(name)),
@@ -211,7 +200,7 @@ export class Sealing {
       runs: result.run === undefined ? runs : [...runs, result.run],
     });
     const closed = this.log.release(sealed);
-    this.opened.records.sealed(sealed, this.#runs);
+    this.opened.records.sealed(sealed);
     this.counts.seals++;
     this.#noteProgress();
     await this.#remove(
@@ -222,7 +211,7 @@ export class Sealing {
     return true;
   }
 
-  /** Files of the log that are full, without a gap between their positions. */
+  /** Files of the log that take no more commits, without a gap between their positions. */
   #oldest(before: LogSegment): readonly LogSegment[] {
     const found: LogSegment[] = [];
     let events = 0;
@@ -243,7 +232,7 @@ export class Sealing {
   #sourceOf(segment: LogSegment): LogSource {
     const { path } = segment.file;
     const through = segment.end.sequence;
-    if (this.files.logIsKept) return { path, through };
+    if (this.files.logIsListed) return { path, through };
     return { path, through, content: readWhole(this.files.log, path) };
   }
 
@@ -260,7 +249,7 @@ export class Sealing {
     );
     if (oldRuns.length > 0) return this.#mergeRuns(oldRuns);
     const follows = (a: SegmentEntry, b: SegmentEntry): boolean => a.to + 1 === b.from;
-    const old = mergeable(segments, sizeOf, fanIn, Limits.segmentEventsMax, follows);
+    const old = mergeable(segments, mergeWeight, fanIn, Limits.segmentEventsMax, follows);
     return old.length > 0 && this.#mergeSegments(old);
   }
 
@@ -274,12 +263,12 @@ export class Sealing {
     });
     if (result.run === undefined) return false;
     const runs = replaced(this.manifest.current.runs, inputs, result.run);
-    this.#replace(result, [], inputs, { runs });
-    this.opened.records.sealed([], this.#runs);
+    const closed = this.#replace(result, { runs });
     this.counts.merges++;
     await this.#remove(
       inputs.map(({ name }) => runPath(this.#places, name)),
       'sealed',
+      closed,
     );
     return true;
   }
@@ -293,27 +282,24 @@ export class Sealing {
     });
     if (result.segment === undefined) return false;
     const segments = replaced(this.manifest.current.segments, inputs, result.segment);
-    this.#replace(result, inputs, [], { segments });
+    const closed = this.#replace(result, { segments });
     this.counts.merges++;
     await this.#remove(
       inputs.flatMap(({ name }) => pathsOf(segmentPaths(this.#places, name))),
       'sealed',
+      closed,
     );
     return true;
   }
 
   /**
-   * Readers find from now on what a job has made, in the place of what it was made of. It is opened before it is listed:
-   * what could not be read must not count, or it would be made and listed a second time.
+   * Readers find from now on what the manifest lists after `changes`, which is what a job has made in the place of what
+   * it was made of. It is opened before it is listed: what could not be read must not count, or it would be made and
+   * listed a second time. Resolves when what is no longer listed is closed.
    */
-  #replace(
-    { segment, run }: JobResult,
-    oldSegments: readonly SegmentEntry[],
-    oldRuns: readonly RunEntry[],
-    changes: Partial<Manifest>,
-  ): void {
+  #replace({ segment, run }: JobResult, changes: Partial<Manifest>): Promise<void> {
     const { sealed: files } = this.files;
-    const { sealed, blocks } = this.opened;
+    const { sealed, records, blocks } = this.opened;
     let made: SealedSegment | undefined;
     let table: SortedTable | undefined;
     try {
@@ -323,29 +309,25 @@ export class Sealing {
       if (run !== undefined) table = openSortedTable(files, runPath(this.#places, run.name), blocks);
       this.manifest.change(changes);
     } catch (error) {
-      made?.retire();
+      void made?.retire();
       table?.close();
       throw error;
     }
-    if (made !== undefined) {
-      const names = new Set(oldSegments.map(({ name }) => name));
-      const kept = sealed.segments.filter(({ entry }) => !names.has(entry.name));
-      sealed.replace([...kept, made].sort((a, b) => a.entry.from - b.entry.from));
-    }
+    const { segments, runs } = this.manifest.current;
     if (table !== undefined) {
-      const old = new Set(oldRuns.map(({ name }) => runPath(this.#places, name)));
-      const at = oldRuns.length === 0 ? this.#runs.length : this.#runs.findIndex(({ path }) => old.has(path));
-      const retired = this.#runs.filter(({ path }) => old.has(path));
-      this.#runs = this.#runs.toSpliced(at, retired.length, table);
-      for (const outdated of retired) outdated.close();
+      const paths = runs.map(({ name }) => runPath(this.#places, name));
+      records.replaceRuns(inOrder(paths, [...records.runs, table], ({ path }) => path));
     }
+    if (made === undefined) return Promise.resolve();
+    const names = segments.map(({ name }) => name);
+    return sealed.replace(inOrder(names, [...sealed.segments, made], ({ entry }) => entry.name));
   }
 
   /** Removes files that nobody needs, once they are closed: the space of an open one is given back by this thread. */
-  async #remove(paths: readonly string[], which: 'log' | 'sealed', closed?: Promise<void>): Promise<void> {
+  async #remove(paths: readonly string[], which: 'log' | 'sealed', closed: Promise<void>): Promise<void> {
     const holds = [...this.#holds];
     const removed = Promise.allSettled([closed, ...holds]).then(async () => {
-      // It is not listed any more, so nobody reads it; what is left of it, the next opening removes.
+      // It is not listed any more, so nobody reads it; what is left of it, the next opening sets aside.
       for (const path of paths) await this.files[which].removeOnThread(path).catch(() => undefined);
       this.#removals.delete(removed);
     });
@@ -360,8 +342,14 @@ export class Sealing {
   }
 }
 
-/** In events, whichever of both limits comes first. */
-function sizeOf({ from, to, events }: SegmentEntry): number {
+/** Those that are named, in the order of their names. */
+function inOrder<T>(names: readonly string[], all: readonly T[], nameOf: (one: T) => string): readonly T[] {
+  const named = new Map(all.map((one) => [nameOf(one), one]));
+  return names.map((name) => named.get(name)).filter((one) => one !== undefined);
+}
+
+/** In events; where the limit of bytes comes first, in as many of them. */
+function mergeWeight({ from, to, events }: SegmentEntry): number {
   return Math.max(to - from + 1, (events.bytes / Limits.segmentBytesMax) * Limits.segmentEventsMax);
 }
 

@@ -5,8 +5,8 @@ import type { AllSourceOptions } from '../../../lib/backends/allsource/allsource
 import { MemoryFileSystem } from '../../../lib/backends/allsource/files/memory-file-system.js';
 import type { JobRunner } from '../../../lib/backends/allsource/jobs/job.js';
 import { ProcessRunner } from '../../../lib/backends/allsource/jobs/process-runner.js';
-import type { StorageHost } from '../../../lib/backends/allsource/storage-host.js';
 import { EventStore } from '../../../lib/store/event-store.js';
+import { hostOn } from '../../faults/simulated-store.js';
 
 const WAL_BYTES_MAX = 64 * 1024;
 
@@ -23,13 +23,7 @@ async function storeWith(
   options: AllSourceOptions = {},
 ): Promise<EventStore> {
   const files = new MemoryFileSystem();
-  const host: StorageHost = {
-    files,
-    lock: () => Promise.resolve({ isHeld: () => true, release: () => Promise.resolve() }),
-    newWorkerRunner: () => runnerOn(files),
-    now: () => 0,
-    newStoreId: () => '0123456789abcdef',
-  };
+  const host = { ...hostOn(files), newWorkerRunner: () => runnerOn(files) };
   return EventStore.open(new AllSourceBackend({ ...OPTIONS, ...options }, host), {
     logger: { error: () => undefined, warn: () => undefined },
   });

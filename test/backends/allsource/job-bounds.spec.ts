@@ -5,6 +5,7 @@ import { MemoryFileSystem } from '../../../lib/backends/allsource/files/memory-f
 import type { Job, JobRunner } from '../../../lib/backends/allsource/jobs/job.js';
 import { ProcessRunner } from '../../../lib/backends/allsource/jobs/process-runner.js';
 import { EventStore } from '../../../lib/store/event-store.js';
+import { hostOn } from '../../faults/simulated-store.js';
 
 const { SEAL_BYTES_MAX, SEGMENT_BYTES_MAX } = vi.hoisted(() => ({
   SEAL_BYTES_MAX: 256 * 1024,
@@ -42,13 +43,7 @@ async function storeWith(
   const runner = new WatchedRunner(files);
   const backend = new AllSourceBackend(
     { persistencePath: '/store', walSegmentBytes: 64 * 1024, sealAfterBytes: 2 ** 40, mergeFanIn },
-    {
-      files,
-      lock: () => Promise.resolve({ isHeld: () => true, release: () => Promise.resolve() }),
-      newWorkerRunner: () => runner,
-      now: () => 0,
-      newStoreId: () => '0123456789abcdef',
-    },
+    { ...hostOn(files), newWorkerRunner: () => runner },
   );
   return { store: await EventStore.open(backend), backend, runner };
 }

@@ -2,13 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { AllSourceBackend } from '../../../lib/backends/allsource/allsource-backend.js';
 import { MemoryFileSystem } from '../../../lib/backends/allsource/files/memory-file-system.js';
+import type { JobRunner } from '../../../lib/backends/allsource/jobs/job.js';
 import { ProcessRunner } from '../../../lib/backends/allsource/jobs/process-runner.js';
 import { HyparquetCodec } from '../../../lib/backends/allsource/parquet/hyparquet-codec.js';
 import type { ParquetCodec } from '../../../lib/backends/allsource/parquet/parquet-codec.js';
 import { SegmentBuilder } from '../../../lib/backends/allsource/sealed/segment-builder.js';
-import type { StorageHost } from '../../../lib/backends/allsource/storage-host.js';
+
 import type { StoredEvent } from '../../../lib/core/stored-event.js';
 import { EventStore } from '../../../lib/store/event-store.js';
+import { hostOn } from '../../faults/simulated-store.js';
 
 function event(position: number): StoredEvent {
   return {
@@ -91,20 +93,15 @@ describe('what was made and cannot be opened', () => {
     const files = new Failing();
     const runner = new ProcessRunner(files);
     let jobs = 0;
-    const host: StorageHost = {
-      files,
-      lock: () => Promise.resolve({ isHeld: () => true, release: () => Promise.resolve() }),
-      newWorkerRunner: () => ({
-        async run(job) {
-          const result = await runner.run(job);
-          files.failNext = ++jobs === 1;
-          return result;
-        },
-        close: () => runner.close(),
-      }),
-      now: () => 0,
-      newStoreId: () => '0123456789abcdef',
+    const failing: JobRunner = {
+      async run(job) {
+        const result = await runner.run(job);
+        files.failNext = ++jobs === 1;
+        return result;
+      },
+      close: () => runner.close(),
     };
+    const host = { ...hostOn(files), newWorkerRunner: () => failing };
     const open = () => EventStore.open(new AllSourceBackend({ persistencePath: '/store' }, host));
     const store = await open();
     await store.append('s', [{ type: 'noted', data: 1 }]);

@@ -248,7 +248,7 @@ describe('repair', () => {
     store = await openOn(crashed);
     for (let i = 0; i < 5; i++) await history.append(store, { streams: { 's-1': events(1) } });
     await store.close();
-    expect(await repairOn(crashed)).toMatchObject({ lost: [], originals: undefined });
+    expect(await repairOn(crashed)).toMatchObject({ problems: [], originals: undefined });
     store = await openOn(crashed);
     await history.check(store);
     await store.close();
@@ -260,7 +260,7 @@ describe('repair', () => {
     const was = flip(files, path, 200);
     await expect(openOn(files)).rejects.toThrow(StoreCorruptedError);
     const report = await repairOn(files);
-    expect(report.lost.join()).toContain(path);
+    expect(report.problems.join()).toContain(path);
     const kept = contentAt(files, `${report.originals}/${path.split('/').at(-1)}`);
     expect([kept.length, kept.equals(was)]).toEqual([was.length, false]);
     const store = await openOn(files);
@@ -289,7 +289,7 @@ describe('repair', () => {
         else flip(files, path, 150);
         await expect(openOn(files)).rejects.toThrow(StoreCorruptedError);
         const report = await repairOn(files);
-        expect(report.lost.join()).toContain(path);
+        expect(report.problems.join()).toContain(path);
         const store = await openOn(files);
         const found = await eventsOf(store);
         const all = history.after(history.tried).events;

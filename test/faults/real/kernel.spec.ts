@@ -235,7 +235,7 @@ describe.skipIf(skipMounting)('a disk of 4 MB that is full', () => {
     await expectAll();
   });
 
-  it.each([0, 4096])('with %d bytes left opens no store, says why, and loses nothing', async (left) => {
+  it.each([0, 4096])('with %d bytes left opens, or says why it does not, and loses nothing', async (left) => {
     const options = { persistencePath: join(disk.path, 'store'), walSegmentBytes: 128 * 1024 };
     backend = await RemoteBackend.open(options);
     await fill();

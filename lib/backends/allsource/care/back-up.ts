@@ -74,7 +74,7 @@ interface Moment {
 
 /** Everything that changes, taken at once: the log without what is not acknowledged yet. */
 function momentOf(store: AllSourceStore): Moment {
-  const segments = store.files.logIsKept ? store.log.segments.filter((segment) => segment.hasFrames) : [];
+  const segments = store.files.logIsListed ? store.log.segments.filter((segment) => segment.hasFrames) : [];
   const log = segments.map(({ name, file, endOffset }) => ({ name, path: file.path, bytes: endOffset }));
   const { current } = store.manifest;
   const { sequence, position } = segments.at(-1)?.end ?? current.sealed;

@@ -35,8 +35,8 @@ import { runPath, segmentPaths } from '../sealed/sealed-names.js';
 export interface RepairReport {
   /** The last commit that is kept. */
   readonly keptThrough: { readonly sequence: number; readonly position: number };
-  /** What was wrong, and what is lost by it; empty if nothing was. */
-  readonly lost: readonly string[];
+  /** What was wrong, and what is lost by it, a line for each place; empty if nothing was. */
+  readonly problems: readonly string[];
   /** Where the files are kept as they were; `undefined` if nothing was changed. */
   readonly originals: string | undefined;
 }
@@ -64,7 +64,7 @@ export async function repairStore(
 }
 
 class Repair {
-  readonly #lost: string[] = [];
+  readonly #problems: string[] = [];
   readonly #kept = new Set<string>();
   #isBroken = false;
   #cut = (): void => undefined;
@@ -81,15 +81,13 @@ class Repair {
     const segments = await this.#segments();
     const runs = await this.#runs();
     const sealed = this.#isBroken ? this.#sealedAfter(segments) : this.manifest.sealed;
-    const { log, end, reservedThrough } = this.#isBroken
-      ? { log: [], end: sealed, reservedThrough: this.#lastKnownPosition() }
-      : this.#log();
+    const { log, end } = this.#isBroken ? { log: [], end: sealed } : this.#log();
     const report = {
       keptThrough: { sequence: end.sequence, position: end.position },
-      lost: this.#lost,
-      originals: this.#lost.length > 0 ? this.originals : undefined,
+      problems: this.#problems,
+      originals: this.#problems.length > 0 ? this.originals : undefined,
     };
-    if (this.#lost.length === 0) return report;
+    if (this.#problems.length === 0) return report;
     this.#keepOriginal(this.files.sealed, directory.manifest);
     writeManifest(this.files.sealed, directory.manifest, {
       ...this.manifest,
@@ -98,7 +96,7 @@ class Repair {
       sealed,
       log,
       durableThrough: end.sequence,
-      reservedThrough: Math.max(this.manifest.reservedThrough, reservedThrough),
+      reservedThrough: Math.max(this.manifest.reservedThrough, this.#lastKnownPosition()),
     });
     // After the manifest: only the damaged file tells which positions have been used.
     this.#cut();
@@ -115,7 +113,7 @@ class Repair {
       const damage = await damageOf(checkWhole(files, paths.events, entry.events, lost));
       if (damage !== undefined) {
         this.#isBroken = true;
-        this.#lost.push(damage);
+        this.#problems.push(damage);
         this.#keepOriginal(files, paths.events);
         this.#keepOriginal(files, paths.index);
         break;
@@ -127,7 +125,7 @@ class Repair {
         kept.push(entry);
         continue;
       }
-      this.#lost.push(indexDamage);
+      this.#problems.push(indexDamage);
       this.#keepOriginal(files, paths.events);
       this.#keepOriginal(files, paths.index);
       const codec = this.settings.parquetCodec;
@@ -147,7 +145,7 @@ class Repair {
         kept.push(entry);
         continue;
       }
-      this.#lost.push(damage);
+      this.#problems.push(damage);
       this.#keepOriginal(files, path);
     }
     return kept;
@@ -156,14 +154,13 @@ class Repair {
   /** The log begins anew behind the last segment that is kept; positions that were used are not used again. */
   #sealedAfter(segments: readonly SegmentEntry[]): SealedEnd {
     const { sealed, durableThrough } = this.manifest;
-    for (const name of this.manifest.log)
-      this.#keepOriginal(this.files.log, join(this.files.directory.log, name));
+    this.#keepOriginals(0);
     const sequence = Math.max(sealed.sequence, durableThrough);
     return { ...sealed, sequence, position: segments.at(-1)?.to ?? 0, crc: 0 };
   }
 
   /** The files before the first damage, and the beginning of the damaged one. */
-  #log(): { readonly log: readonly string[]; readonly end: LogEnd; readonly reservedThrough: number } {
+  #log(): { readonly log: readonly string[]; readonly end: LogEnd } {
     const { log: files, directory } = this.files;
     const log: string[] = [];
     let end: LogEnd = this.manifest.sealed;
@@ -173,7 +170,7 @@ class Repair {
       const start = readSegmentHeader(bytes);
       const follows = start?.firstSequence === end.sequence + 1 && start.previousCrc === end.crc;
       if (start === undefined || !follows) {
-        this.#lost.push(
+        this.#problems.push(
           `${path}: it is missing or its header is damaged; lost is what comes after commit ${end.sequence}`,
         );
         this.#keepOriginals(i);
@@ -193,14 +190,14 @@ class Repair {
       const isWhole = bytes.length >= start.capacity && end.sequence >= wanted;
       // A file that is missing, or whose header is damaged, is met in the next turn.
       if (isWhole && (nextStart === undefined || nextStart.firstSequence === end.sequence + 1)) continue;
-      this.#lost.push(
+      this.#problems.push(
         `${path}, byte ${offset}: ${problem ?? 'the log ends here'}; lost is what comes after commit ${end.sequence}`,
       );
       this.#keepOriginals(i);
       this.#cut = () => this.#shorten(path, bytes, start, offset);
       break;
     }
-    return { log, end, reservedThrough: this.#lastKnownPosition() };
+    return { log, end };
   }
 
   #startOf(name: string): SegmentStart | undefined {

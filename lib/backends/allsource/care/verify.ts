@@ -73,7 +73,11 @@ class Verification {
         await checkWhole(files.sealed, paths.events, entry.events, lost);
         await checkWhole(files.sealed, paths.index, entry.index, `the index of ${lost}`);
         const segment = new SealedSegment(files.sealed, paths, entry, new ByteCache(0));
-        await this.#checkSegment(segment).finally(() => segment.retire());
+        try {
+          await this.#checkSegment(segment);
+        } finally {
+          await segment.retire();
+        }
       });
     }
     for (const { name, records, file } of runs) {
@@ -83,9 +87,8 @@ class Verification {
         await checkWhole(files.sealed, path, file, `${records} records`);
         const table = openSortedTable(files.sealed, path, new ByteCache(0));
         try {
-          for (const { key } of table.entries()) {
-            if (key.length > 0) this.#records++;
-            if (this.#records % RECORDS_AT_ONCE === 0) await setImmediate();
+          for (const _record of table.entries()) {
+            if (++this.#records % RECORDS_AT_ONCE === 0) await setImmediate();
           }
         } finally {
           table.close();
@@ -123,10 +126,8 @@ class Verification {
     const { entry, paths } = segment;
     const indexed = new Map<string, number>();
     for (const { streamId, lastVersion } of segment.heads()) indexed.set(streamId, lastVersion);
-    for (let position = entry.from; position <= entry.to;) {
-      const { group, rows } = segment.groupOf(position);
-      for (const event of await segment.readGroup(group)) this.#checkEvent(event, paths.events);
-      position += rows;
+    for await (const events of segment.groups()) {
+      for (const event of events) this.#checkEvent(event, paths.events);
       await setImmediate();
     }
     for (const [streamId, lastVersion] of indexed) {

@@ -12,8 +12,10 @@ export class StoreDirectory {
   readonly segments: string;
   readonly index: string;
   readonly records: string;
-  /** What no manifest knows, and what was cut off a log: kept for people, never read. */
+  /** What no manifest knows: kept for people, never read. */
   readonly aside: string;
+  /** The same of the log, and what was cut off it. */
+  readonly logAside: string;
 
   constructor(
     readonly path: string,
@@ -24,6 +26,7 @@ export class StoreDirectory {
     this.index = join(path, 'index');
     this.records = join(path, 'records');
     this.aside = join(path, 'aside');
+    this.logAside = join(log, 'aside');
   }
 }
 

@@ -7,6 +7,6 @@ export interface StoreFiles {
   readonly sealed: FileSystem;
   readonly log: FileSystem;
   readonly directory: StoreDirectory;
-  /** The log outlives the process. Without that it is not listed in the manifest. */
-  readonly logIsKept: boolean;
+  /** The manifest lists the files of the log. Not so where these are in memory and what is sealed is on disk. */
+  readonly logIsListed: boolean;
 }

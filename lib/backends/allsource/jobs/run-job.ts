@@ -38,7 +38,7 @@ async function seal(files: FileSystem, { places, codec, sources, run }: SealJob)
   if (records.size === 0) return segment === undefined ? {} : { segment };
   const sorted = [...records].sort(([a], [b]) => compareNames(a, b));
   const entries = sorted.map(([key, value]) => ({ key, value: encodeRecord(value) }));
-  return { ...(segment === undefined ? {} : { segment }), run: writeRun(files, places, run, entries) };
+  return { ...(segment === undefined ? {} : { segment }), run: await writeRun(files, places, run, entries) };
 }
 
 async function mergeSegments(
@@ -65,7 +65,7 @@ async function mergeRuns(
         return isGone ? undefined : newest;
       },
     );
-    return { run: writeRun(files, places, run, entries) };
+    return { run: await writeRun(files, places, run, entries) };
   } finally {
     for (const table of tables) table.close();
   }
@@ -125,23 +125,19 @@ async function* eventsOfSegments(
   for (const entry of inputs) {
     const segment = new SealedSegment(files, segmentPaths(places, entry.name), entry, new ByteCache(0));
     try {
-      for (let position = entry.from; position <= entry.to;) {
-        const { group, rows } = segment.groupOf(position);
-        yield await segment.readGroup(group);
-        position += rows;
-      }
+      yield* segment.groups();
     } finally {
-      segment.retire();
+      await segment.retire();
     }
   }
 }
 
-function writeRun(
+async function writeRun(
   files: FileSystem,
   places: JobPlaces,
   name: string,
   entries: Iterable<TableEntry<Buffer>>,
-): RunEntry {
+): Promise<RunEntry> {
   const path = runPath(places, name);
   const file = createAnew(files, path + UNFINISHED);
   let records: number;
@@ -155,5 +151,5 @@ function writeRun(
   }
   files.rename(path + UNFINISHED, path);
   files.syncDirectory(dirname(path));
-  return { name, records, file: describeFile(files, path) };
+  return { name, records, file: await describeFile(files, path) };
 }

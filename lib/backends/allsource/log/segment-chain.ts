@@ -13,7 +13,7 @@ export interface ChainOwner {
 }
 
 /** Who writes much gets larger files, and who writes little does not wait for the zeros of a large one. */
-const GROWTH = 4;
+const GROWTH = 2;
 /** A file that is made while commits wait is small, so that they do not wait long. */
 const INLINE_SEGMENT_BYTES = 4 * 1024 * 1024;
 

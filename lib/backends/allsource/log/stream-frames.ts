@@ -1,3 +1,4 @@
+import { Limits } from '../../../core/limits.js';
 import type { LiveStream } from '../live/live-streams.js';
 import type { LogSegment } from './log-segment.js';
 
@@ -15,9 +16,6 @@ interface Trail {
   /** The stream's position before the oldest of them, 0 where there is none. */
   before: number;
 }
-
-/** Streams whose way is remembered. */
-const TRAILS_KEPT = 16;
 
 /**
  * Which frames hold the events of a stream. Each frame names the one before it, so they are found by following them
@@ -62,7 +60,7 @@ export class StreamFrames {
     this.#trails.delete(streamId);
     this.#trails.set(streamId, trail);
     for (const oldest of this.#trails.keys()) {
-      if (this.#trails.size <= TRAILS_KEPT) return;
+      if (this.#trails.size <= Limits.streamTrailsMax) return;
       this.#trails.delete(oldest);
     }
   }

@@ -49,7 +49,6 @@ export interface OpenedStore {
   readonly live: LiveStreams;
   readonly records: RecordIndex;
   readonly sealed: SealedEvents;
-  readonly runs: readonly SortedTable[];
   readonly blocks: ByteCache<TableBlock>;
   readonly segmentFiles: SegmentFiles;
   readonly log: readonly LogSegment[];
@@ -92,7 +91,7 @@ function open(
   const before = readManifest(files.sealed, directory.manifest) ?? newStore(files, newStoreId);
   // A killed process may have left it in the page cache only, and what it does not list is set aside now.
   files.sealed.syncDirectory(directory.path);
-  if (!files.logIsKept) assertLogIsSealed(files.sealed, settings.logPath, before);
+  if (!files.logIsListed) assertLogIsSealed(files.sealed, settings.logPath, before);
   watch.done('manifest');
 
   const blocks = new ByteCache<TableBlock>(settings.indexCacheBytes);
@@ -107,7 +106,7 @@ function open(
     eventsInLog += header.events;
     restoreFrame(header, body, segment, live, records);
   };
-  const listed = files.logIsKept ? before : { ...before, log: [], durableThrough: before.sealed.sequence };
+  const listed = files.logIsListed ? before : { ...before, log: [], durableThrough: before.sealed.sequence };
   const recovered = recoverLog(files.log, directory.log, listed, onFrame, owned);
   const mark = String(now());
   const strays = setStraysAside(files, before, mark);
@@ -154,7 +153,7 @@ function open(
     ...before,
     epoch,
     durableThrough: end.sequence,
-    log: files.logIsKept ? log.map(({ name }) => name) : [],
+    log: files.logIsListed ? log.map(({ name }) => name) : [],
   };
   writeManifest(files.sealed, directory.manifest, manifest);
   for (const name of recovered.emptied) files.log.remove(join(directory.log, name));
@@ -165,7 +164,6 @@ function open(
     live,
     records,
     sealed,
-    runs,
     blocks,
     segmentFiles,
     log,
@@ -222,7 +220,7 @@ function openSegments(
     checkFooter(files, paths.events, entry.events, lost);
     checkFooter(files, paths.index, entry.index, `the index of ${lost}`);
     const segment = new SealedSegment(files, paths, entry, blocks);
-    owned.push({ close: () => segment.retire() });
+    owned.push({ close: () => void segment.retire() });
     return segment;
   });
   for (const segment of segments) {
@@ -303,9 +301,8 @@ function keepTornTail(
   torn: TornTail,
   mark: string,
 ): OpeningReport['tornTail'] {
-  const aside = join(directory.log, 'aside');
-  ensureDirectory(log, aside);
-  const copy = join(aside, `${torn.path.slice(directory.log.length + 1)}.torn-${mark}`);
+  ensureDirectory(log, directory.logAside);
+  const copy = join(directory.logAside, `${torn.path.slice(directory.log.length + 1)}.torn-${mark}`);
   replaceFile(log, copy, torn.bytes);
   const { path, offset, problem } = torn;
   return { path, offset, problem, copy };

@@ -18,7 +18,7 @@ import type { StoreFiles } from '../files/store-files.js';
  * @throws StorageUnavailableError if there are files of another store
  */
 export function setStraysAside(
-  { sealed, log, directory, logIsKept }: StoreFiles,
+  { sealed, log, directory, logIsListed }: StoreFiles,
   manifest: Manifest,
   mark: string,
 ): readonly string[] {
@@ -28,12 +28,12 @@ export function setStraysAside(
     ...manifest.runs.map(({ name }) => runPath(directory, name)),
     join(directory.log, LOCK_FILE),
   ]);
-  if (logIsKept) assertNoOtherStore(log, directory.log, manifest);
+  if (logIsListed) assertNoOtherStore(log, directory.log, manifest);
   const strays: string[] = [];
   for (const folder of [directory.segments, directory.index, directory.records]) {
     strays.push(...setAside(sealed, folder, directory.aside, known, mark));
   }
-  if (logIsKept) strays.push(...setAside(log, directory.log, join(directory.log, 'aside'), known, mark));
+  if (logIsListed) strays.push(...setAside(log, directory.log, directory.logAside, known, mark));
   return strays;
 }
 

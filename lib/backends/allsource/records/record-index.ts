@@ -27,6 +27,11 @@ export class RecordIndex {
     this.#snapshots = snapshots;
   }
 
+  /** What is sealed, the oldest first. */
+  get runs(): readonly SortedTable[] {
+    return this.#runs;
+  }
+
   /** Snapshots that readers may see. */
   get snapshots(): number {
     return this.#snapshots;
@@ -78,10 +83,20 @@ export class RecordIndex {
     this.#staged.clear();
   }
 
-  /** Files of the log have become runs. */
-  sealed(segments: readonly LogSegment[], runs: readonly SortedTable[]): void {
-    this.#tables = this.#tables.filter(({ segment }) => !segments.includes(segment));
+  /** Puts runs in the place of those before; what is no longer among them is closed. */
+  replaceRuns(runs: readonly SortedTable[]): void {
+    const outdated = this.#runs.filter((run) => !runs.includes(run));
     this.#runs = runs;
+    for (const run of outdated) run.close();
+  }
+
+  /** Files of the log have become runs. */
+  sealed(segments: readonly LogSegment[]): void {
+    this.#tables = this.#tables.filter(({ segment }) => !segments.includes(segment));
+  }
+
+  close(): void {
+    this.replaceRuns([]);
   }
 
   list(

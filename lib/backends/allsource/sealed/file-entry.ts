@@ -9,13 +9,15 @@ import type { FileEntry } from './manifest.js';
 const FOOTER_BYTES = 64 * 1024;
 const READ_BYTES = 1024 * 1024;
 
-/** Reads a whole file. */
-export function describeFile(files: FileSystem, path: string): FileEntry {
+/** Reads a whole file, with pauses in which others have their turn. */
+export async function describeFile(files: FileSystem, path: string): Promise<FileEntry> {
   const file = files.open(path, 'read');
   try {
-    let checksum = 0;
-    for (const soFar of checksums(file)) checksum = soFar;
-    return { bytes: file.size(), checksum, footerChecksum: footerChecksum(file) };
+    return {
+      bytes: file.size(),
+      checksum: await checksumOf(file),
+      footerChecksum: footerChecksumOf(file),
+    };
   } finally {
     file.close();
   }
@@ -26,7 +28,7 @@ export function checkFooter(files: FileSystem, path: string, entry: FileEntry, l
   assertIsThere(files, path, entry, lost);
   const file = files.open(path, 'read');
   try {
-    if (footerChecksum(file) === entry.footerChecksum) return;
+    if (footerChecksumOf(file) === entry.footerChecksum) return;
   } finally {
     file.close();
   }
@@ -47,12 +49,7 @@ export async function checkWhole(
   assertIsThere(files, path, entry, lost);
   const file = files.open(path, 'read');
   try {
-    let checksum = 0;
-    for (const soFar of checksums(file)) {
-      checksum = soFar;
-      await setImmediate();
-    }
-    if (checksum === entry.checksum) return;
+    if ((await checksumOf(file)) === entry.checksum) return;
   } finally {
     file.close();
   }
@@ -67,17 +64,17 @@ function assertIsThere(files: FileSystem, path: string, { bytes }: FileEntry, lo
   throw new StoreCorruptedError(path, Math.min(status.size, bytes), problem, lost);
 }
 
-/** The checksum of a file, piece by piece: the last one is that of the whole. */
-function* checksums(file: OpenFile): Generator<number, void, undefined> {
+async function checksumOf(file: OpenFile): Promise<number> {
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   let checksum = 0;
   for (let at = 0, got: number; (got = file.read(buffer, 0, READ_BYTES, at)) > 0; at += got) {
     checksum = crc32(buffer.subarray(0, got), checksum);
-    yield checksum;
+    await setImmediate();
   }
+  return checksum;
 }
 
-function footerChecksum(file: OpenFile): number {
+function footerChecksumOf(file: OpenFile): number {
   const size = file.size();
   const footer = Buffer.allocUnsafe(Math.min(FOOTER_BYTES, size));
   return crc32(footer.subarray(0, file.read(footer, 0, footer.length, size - footer.length)));

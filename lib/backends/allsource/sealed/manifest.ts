@@ -49,8 +49,6 @@ export interface SegmentEntry {
   /** Positions, without a gap. */
   readonly from: number;
   readonly to: number;
-  /** Streams that begin in it. */
-  readonly streamsBegun: number;
   readonly events: FileEntry;
   readonly index: FileEntry;
 }

@@ -32,14 +32,15 @@ export class SealedEvents {
     return this.#segments.at(-1)?.entry.to ?? 0;
   }
 
-  /** Puts a new list in the place of the old one; what is no longer in it is closed when its last reader is done. */
-  replace(segments: readonly SealedSegment[]): void {
+  /**
+   * Puts a new list in the place of the old one; what is no longer in it is closed when its last reader is done.
+   * Resolves then.
+   */
+  async replace(segments: readonly SealedSegment[]): Promise<void> {
     const retired = this.#segments.filter((segment) => !segments.includes(segment));
     this.#segments = segments;
-    for (const segment of retired) {
-      this.#groups.deleteOwner(segment);
-      segment.retire();
-    }
+    for (const segment of retired) this.#groups.deleteOwner(segment);
+    await Promise.all(retired.map((segment) => segment.retire()));
   }
 
   /** The events of a stream from one version through another, as far as they are sealed. */
@@ -62,8 +63,8 @@ export class SealedEvents {
     return events.slice(first - firstPosition, first - firstPosition + limit);
   }
 
-  close(): void {
-    this.replace([]);
+  close(): Promise<void> {
+    return this.replace([]);
   }
 
   /** The first segment that reaches as far as `position`. */

@@ -7,6 +7,7 @@ import { EMPTY_METADATA } from '../log/frame.js';
 import { DamagedPageError, DamagedSegmentError } from '../parquet/damaged-segment.error.js';
 import { ParquetSegment } from '../parquet/parquet-segment.js';
 import { TextPages } from '../parquet/text-pages.js';
+import { Settling } from '../settling.js';
 import type { ByteCache } from '../tables/byte-cache.js';
 import { DamagedTableError } from '../tables/damaged-table.error.js';
 import { openSortedTable, type SortedTable } from '../tables/sorted-table.js';
@@ -25,6 +26,7 @@ export class SealedSegment {
   #parquet: ParquetSegment | undefined;
   #types: readonly string[] | undefined;
   #readers = 0;
+  readonly #closed = new Settling();
   #isRetired = false;
 
   /** @throws StoreCorruptedError */
@@ -77,17 +79,17 @@ export class SealedSegment {
     });
   }
 
-  /** The group of rows that holds a position, and its number. */
-  groupOf(position: number): {
-    readonly group: number;
-    readonly firstPosition: number;
-    readonly rows: number;
-  } {
+  /** All events, a group of rows at a time. */
+  async *groups(): AsyncGenerator<readonly StoredEvent[], void, undefined> {
+    for (const group of this.#rows().rowGroups().keys()) yield await this.readGroup(group);
+  }
+
+  /** The number of the group of rows that holds a position, and the position of its first event. */
+  groupOf(position: number): { readonly group: number; readonly firstPosition: number } {
     const groups = this.#rows().rowGroups();
     const row = position - this.entry.from;
     const group = firstIndex(groups.length, (i) => (groups[i]?.firstRow ?? Infinity) > row) - 1;
-    const { firstRow, rows } = groups[group] ?? { firstRow: 0, rows: 0 };
-    return { group, firstPosition: this.entry.from + firstRow, rows };
+    return { group, firstPosition: this.entry.from + (groups[group]?.firstRow ?? 0) };
   }
 
   /** The events of a group of rows. */
@@ -104,16 +106,19 @@ export class SealedSegment {
     }
   }
 
-  /** Closes its files as soon as nobody reads from them. */
-  retire(): void {
+  /** Closes its files as soon as nobody reads from them, and resolves then. */
+  retire(): Promise<void> {
+    const { promise } = this.#closed;
     this.#isRetired = true;
     this.#close();
+    return promise;
   }
 
   #close(): void {
     if (this.#readers > 0) return;
     this.#table.close();
     this.#file.close();
+    this.#closed.done();
   }
 
   #rows(): ParquetSegment {

@@ -64,7 +64,7 @@ export class SegmentBuilder {
     await this.#writeGroup();
     await this.#writer?.finish();
     this.#file.sync();
-    const { facts, streamsBegun } = await this.#readBack();
+    const facts = await this.#readBack();
     this.#file.close();
     this.#writeIndex(facts);
     const [from, to] = [this.#first?.position ?? 0, this.#last?.position ?? 0];
@@ -78,9 +78,8 @@ export class SegmentBuilder {
       codec: this.codec.name,
       from,
       to,
-      streamsBegun,
-      events: describeFile(this.files, paths.events),
-      index: describeFile(this.files, paths.index),
+      events: await describeFile(this.files, paths.events),
+      index: await describeFile(this.files, paths.index),
     };
   }
 
@@ -100,17 +99,15 @@ export class SegmentBuilder {
     this.#groupBytes = 0;
   }
 
-  async #readBack(): Promise<{ readonly facts: RowFacts; readonly streamsBegun: number }> {
+  async #readBack(): Promise<RowFacts> {
     const segment = new ParquetSegment(this.#file);
     const read = new EventDigest();
     const facts = new RowFacts();
-    let streamsBegun = 0;
     for (const [group, { firstRow, rows }] of segment.rowGroups().entries()) {
       const events = await segment.readRows(firstRow, firstRow + rows);
       const { data, metadata } = segment.addressesOf(group);
       for (const [i, event] of events.entries()) {
         read.add(event);
-        if (event.version === 1) streamsBegun++;
         const [dataAddress, metadataAddress] = [data[i], metadata[i]];
         assert.ok(dataAddress !== undefined && metadataAddress !== undefined);
         facts.add(event, dataAddress, metadataAddress);
@@ -119,7 +116,7 @@ export class SegmentBuilder {
     if (read.value !== this.#written.value || read.events !== this.#written.events) {
       throw new Error(`${this.#file.path} does not hold what was written into it`);
     }
-    return { facts, streamsBegun };
+    return facts;
   }
 
   #writeIndex(facts: RowFacts): void {

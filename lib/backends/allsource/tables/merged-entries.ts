@@ -1,4 +1,4 @@
-/** Reads several sorted sources as one: runs of records, of which the newest wins, or stream tables, which add up. */
+/** Reads several sorted sources as one: runs of records, of which the newest wins. */
 import { compareNames } from '../../../core/text.js';
 
 export interface TableEntry<V> {
@@ -19,10 +19,10 @@ interface Head<V> {
  * Merges sources, each of strictly increasing keys, into one. It reads one entry ahead of each source.
  * @param pick what a key stands for, of its values in the order of the sources that have it; `undefined` leaves it out
  */
-export function* mergedEntries<V, R>(
+export function* mergedEntries<V>(
   sources: readonly Iterable<TableEntry<V>>[],
-  pick: (values: readonly V[], key: string) => R | undefined,
-): Generator<TableEntry<R>, void, undefined> {
+  pick: (values: readonly V[]) => V | undefined,
+): Generator<TableEntry<V>, void, undefined> {
   // A heap: its first is the least, and 2n + 1 and 2n + 2 are never less than n.
   const heap: Head<V>[] = [];
   const iterators = sources.map((source) => source[Symbol.iterator]());
@@ -40,7 +40,7 @@ export function* mergedEntries<V, R>(
         values.push(same.value);
         advance(heap, same);
       }
-      const value = pick(values, key);
+      const value = pick(values);
       if (value !== undefined) yield { key, value };
     }
   } finally {
