@@ -28,13 +28,13 @@ export const append: Scenario = {
       effort,
     );
     const stringify = await interleave(
-      { many: callers(256, 100_000, effort), text: stringified(200_000, effort) },
+      { many: callers(256, 400_000, effort), text: stringified(200_000, effort) },
       effort,
     );
     const others = await interleave(
       {
         few: callers(16, 20_000, effort),
-        most: callers(2_048, 100_000, effort),
+        most: callers(2_048, 400_000, effort),
         hundreds: batches(100, 100_000, effort),
         thousands: batches(1_000, 200_000, effort),
         sqlite: sqliteAppends(100_000, 1_000, effort),

@@ -7,8 +7,17 @@ export async function timeWhole(work: () => Promise<void>): Promise<number> {
   return (performance.now() - start) * 1000;
 }
 
-/** Microseconds of each of `calls` calls, one awaited after the other. */
-export async function timeEach(calls: number, call: (i: number) => Promise<unknown>): Promise<Float64Array> {
+/**
+ * Microseconds of each of `calls` calls, one awaited after the other.
+ * @param warmUpCalls made before, and not counted: the collection of garbage before a round leaves cold caches and
+ * compiles some code anew, which the slowest of a hundred calls would then show instead of the call itself
+ */
+export async function timeEach(
+  calls: number,
+  call: (i: number) => Promise<unknown>,
+  warmUpCalls = 0,
+): Promise<Float64Array> {
+  for (let i = 0; i < warmUpCalls; i++) await call(i);
   const samples = new Float64Array(calls);
   for (let i = 0; i < calls; i++) {
     const start = performance.now();

@@ -86,6 +86,13 @@ describe('the stopwatch', () => {
     expect(samples).toHaveLength(3);
   });
 
+  it('counts no call that warms up', async () => {
+    const seen: number[] = [];
+    const samples = await timeEach(3, async (i) => void seen.push(i), 2);
+    expect(seen).toEqual([0, 1, 0, 1, 2]);
+    expect(samples).toHaveLength(3);
+  });
+
   it('turns microseconds into a rate', () => {
     expect(rateOf(500, 1_000)).toBe(500_000);
   });
