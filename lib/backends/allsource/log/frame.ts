@@ -60,15 +60,14 @@ export interface FramePlace {
   readonly sequence: number;
   readonly firstPosition: number;
   readonly durableThrough: number;
-  /** For each stream of the commit, in its order. */
-  readonly streams: readonly StreamPlace[];
+  /** Where each stream of the commit ends before it, in the order of the commit. */
+  readonly streams: readonly StreamEnd[];
 }
 
-/** Where the events of one stream go. */
-export interface StreamPlace {
-  readonly fromVersion: number;
-  /** The position of the stream's event before, if that is in the log; else 0. Readers of a stream follow it back. */
-  readonly previousPosition: number;
+export interface StreamEnd {
+  readonly version: number;
+  /** The position of its last event, if that is in the log; else 0. Readers of a stream follow it back. */
+  readonly lastPosition: number;
 }
 
 /** Appends a commit's frame to `out` and gives its checksum, which the next frame has to hold. */
@@ -80,12 +79,12 @@ export function encodeFrame(out: GrowingBuffer, commit: Commit, place: FramePlac
   let events = 0;
   for (let i = 0; i < commit.streams.length; i++) {
     const stream = commit.streams[i] as Commit['streams'][number];
-    const { fromVersion, previousPosition } = place.streams[i] as StreamPlace;
+    const { version, lastPosition } = place.streams[i] as StreamEnd;
     events += stream.events.length;
     putName(out, stream.streamId);
     out.ensure(20);
-    putDouble(out, fromVersion);
-    putDouble(out, previousPosition);
+    putDouble(out, version + 1);
+    putDouble(out, lastPosition);
     putUint32(out, stream.events.length);
     for (const { id, type, schemaVersion, data, metadata } of stream.events) {
       out.ensure(EVENT_ID_BYTES * UTF8_BYTES_PER_UNIT);

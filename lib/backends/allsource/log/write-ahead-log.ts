@@ -12,7 +12,7 @@ import { DiskFullError, StoreFailedError } from '../allsource.errors.js';
 import { isDiskFull } from '../files/store-directory.js';
 import type { LiveStream } from '../live/live-streams.js';
 import { DelayedSync } from './delayed-sync.js';
-import { encodeFrame, type StreamPlace } from './frame.js';
+import { encodeFrame } from './frame.js';
 import { Group, type StagedCommit } from './group.js';
 import type { LogEnd, LogSegment } from './log-segment.js';
 import { type ChainOwner, SegmentChain } from './segment-chain.js';
@@ -120,19 +120,6 @@ export class WriteAheadLog {
   ): Promise<readonly AppendResult[]> {
     const sequence = this.#staged.sequence + 1;
     const firstPosition = this.#staged.position + 1;
-    let position = this.#staged.position;
-    const places: StreamPlace[] = [];
-    const results: AppendResult[] = [];
-    for (let i = 0; i < streams.length; i++) {
-      const stream = streams[i] as LiveStream;
-      const { streamId, events } = commit.streams[i] as Commit['streams'][number];
-      const fromVersion = stream.version + 1;
-      places.push({ fromVersion, previousPosition: stream.lastPosition });
-      position += events.length;
-      stream.version += events.length;
-      stream.lastPosition = position;
-      results.push({ streamId, fromVersion, version: stream.version, position, idempotent: false });
-    }
     const { buffer } = this.#collecting;
     const start = buffer.length;
     const crc = encodeFrame(buffer, commit, {
@@ -141,7 +128,16 @@ export class WriteAheadLog {
       sequence,
       firstPosition,
       durableThrough: this.#durable,
-      streams: places,
+      streams,
+    });
+    let { position } = this.#staged;
+    const results = commit.streams.map(({ streamId, events }, i) => {
+      const stream = streams[i] as LiveStream;
+      const fromVersion = stream.version + 1;
+      position += events.length;
+      stream.version += events.length;
+      stream.lastPosition = position;
+      return { streamId, fromVersion, version: stream.version, position, idempotent: false };
     });
     this.#staged = { sequence, position, crc };
     return new Promise((resolve, reject) => {
