@@ -81,8 +81,8 @@ export class EventEncoder {
       );
     const streams = (appends as readonly StreamAppend[]).map((append, i) => {
       assertIsObject(append, `appends[${i}]`);
-      const { streamId, events, expectedVersion = 'any' } = append;
-      return this.encodeStream(streamId, events, expectedVersion, metadata, recordedAt);
+      const { streamId, events, expectedVersion } = append;
+      return this.encodeStream(streamId, events, expectedVersion ?? 'any', metadata, recordedAt);
     });
     const seen = new Set<string>();
     for (const { streamId } of streams) {

@@ -32,6 +32,9 @@ import { encodeRecords, type RecordInput, RecordStore } from './record-store.js'
 import { restorable, type RestorableSnapshot } from './snapshot.js';
 import { observeEach, type StoreSubscription, subscribeEach } from './subscription.js';
 
+/** What an id has no place for: the year 10889. */
+const UUID_TIME_END_MS = 2 ** 48;
+
 /**
  * How a store is opened.
  * @publicApi
@@ -47,7 +50,7 @@ export interface EventStoreOptions {
   readonly shutdownTimeoutMs?: number;
   /** Default the machine's clock. */
   readonly clock?: Clock;
-  /** Makes the ids of events; default UUIDv7. */
+  /** Makes the ids of events, given the time of their commit; default UUIDv7. */
   readonly newEventId?: EventIdSource;
 }
 
@@ -365,7 +368,12 @@ export class EventStore {
 
   /** When a commit is recorded: the clock is looked at once for it and for the ids of its events. */
   #now(): number {
-    return Math.floor(this.#source.clock.now());
+    const now = Math.floor(this.#source.clock.now());
+    if (now >= 0 && now < UUID_TIME_END_MS) return now;
+    throw new InvalidArgumentError(
+      'options.clock',
+      `its now() gives ${now}; milliseconds since 1970 are wanted, from 0 to 2^48`,
+    );
   }
 
   #assertOpen(operation: string): void {

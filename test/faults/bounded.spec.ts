@@ -1,12 +1,10 @@
-/** What a store must not do without end: try again what cannot succeed, and give away what it has not reserved. */
+/** What a store must not do without end: try again what cannot succeed. */
 import { describe, expect, it, vi } from 'vitest';
 import { StoreFailedError } from '../../lib/backends/allsource/allsource.errors.js';
-import { readManifest } from '../../lib/backends/allsource/sealed/manifest.js';
-import { Limits } from '../../lib/core/limits.js';
 import { commitOf } from '../../lib/testing/contract/sample-events.js';
 import { events } from './commit-history.js';
 import { FailingFileSystem, type Operation } from './failing-file-system.js';
-import { DIRECTORY, openOn } from './simulated-store.js';
+import { openOn } from './simulated-store.js';
 
 const isSpare = ({ kind, path }: Operation): boolean => kind === 'create' && path.includes('spare');
 
@@ -47,38 +45,5 @@ describe('a store that has failed', () => {
     } finally {
       vi.useRealTimers();
     }
-  });
-});
-
-describe('a mode that may lose its tail', () => {
-  it('takes no more commits when it cannot reserve positions for them', async () => {
-    const files = new FailingFileSystem();
-    const store = await openOn(files, {
-      enableWal: false,
-      walSegmentBytes: 2 ** 26,
-      sealAfterEvents: 1e9,
-      sealAfterBytes: 2 ** 40,
-    });
-    files.failAt(
-      ({ kind, to }) => kind === 'rename' && to?.endsWith('MANIFEST') === true,
-      { code: 'EIO' },
-      { times: Infinity },
-    );
-    const full = Limits.commitEventsMax;
-    let stoppedAt = 0;
-    for (let i = 0; i < 300 && stoppedAt === 0; i++) {
-      // Small ones: only their number counts.
-      await store.append(commitOf({ [`s-${i}`]: events(full, 1) })).catch((error: unknown) => {
-        expect(error).toBeInstanceOf(StoreFailedError);
-        stoppedAt = i;
-      });
-    }
-    expect(stoppedAt).toBeGreaterThan(0);
-    // While it still had more than a whole group may use: 32 MiB and another commit, of 52 bytes an event at least.
-    const { reservedThrough = 0 } = readManifest(files, DIRECTORY.manifest) ?? {};
-    const groupMax = Limits.groupBytesMax / 52 + Limits.commitEventsMax;
-    expect(reservedThrough - stoppedAt * full).toBeGreaterThan(groupMax);
-    expect(await store.head()).toBe(stoppedAt * full);
-    await store.close().catch(() => undefined);
   });
 });

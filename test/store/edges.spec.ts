@@ -49,6 +49,26 @@ describe('at the edges', () => {
     }
   });
 
+  it.each([-5, NaN, Infinity, 2 ** 48, 'now'])('a clock that says it is %s is refused', async (now) => {
+    const clock = new FakeClock();
+    clock.now = () => now as number;
+    const store = await EventStore.open(new InMemoryBackend(), { clock });
+    await expect(store.append('a', [EVENT])).rejects.toThrow(/^options\.clock: its now\(\) gives/);
+    await expect(store.records.write([{ collection: 'c', key: 'k', value: 1 }])).rejects.toThrow(
+      /options\.clock/,
+    );
+    expect(await store.head()).toBe(0);
+  });
+
+  it('an expected version that is null or undefined is "any", for one stream and for several', async () => {
+    const store = await EventStore.open(new InMemoryBackend());
+    for (const expectedVersion of [null, undefined] as unknown as 'any'[]) {
+      await store.append('a', [EVENT], { expectedVersion });
+      await store.appendAll([{ streamId: 'a', events: [EVENT], expectedVersion }]);
+    }
+    expect(await store.head()).toBe(4);
+  });
+
   it('a backend that throws where it should reject is told to the caller, and keeps no store open', async () => {
     class Throwing extends InMemoryBackend {
       override append(): never {

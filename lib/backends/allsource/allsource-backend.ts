@@ -99,6 +99,8 @@ export class AllSourceBackend extends EventStoreBackend {
     await backend.#lock();
     try {
       return await repairStore(backend.#files, backend.#settings, backend.#host.now());
+    } catch (error) {
+      throw storageError(error, backend.#files.directory.path, 'the store cannot be repaired');
     } finally {
       await backend.#unlock();
     }
@@ -175,7 +177,7 @@ export class AllSourceBackend extends EventStoreBackend {
    */
   async verify(): Promise<VerificationReport> {
     const store = this.#opened('verify');
-    return store.sealing.holding(() => verifyStore(store));
+    return store.listed.holding(() => verifyStore(store));
   }
 
   /**
@@ -188,7 +190,11 @@ export class AllSourceBackend extends EventStoreBackend {
     const target = directoryPath(targetDirectory, 'targetDirectory');
     // Without a log that outlives the process only what is sealed can be copied.
     if (!this.#files.logIsListed) await store.flush();
-    return store.sealing.holding(() => backUp(store, target, this.#host.files));
+    try {
+      return await store.listed.holding(() => backUp(store, target, this.#host.files));
+    } catch (error) {
+      throw storageError(error, target, 'the backup cannot be made');
+    }
   }
 
   async stats(): Promise<BackendStats> {

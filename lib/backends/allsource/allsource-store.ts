@@ -1,5 +1,6 @@
 /** A store that is open: the log that makes commits durable, what readers see of them, and what seals them. */
 import type { AppendResult, Commit, KeyedRecord, StreamCommit } from '../../core/commit.js';
+import { StoreClosedError } from '../../core/errors/store.errors.js';
 import { Limits } from '../../core/limits.js';
 import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
 import type { StoredEvent } from '../../core/stored-event.js';
@@ -17,14 +18,11 @@ import { SyncTiming } from './log/sync-timing.js';
 import { WriteAheadLog } from './log/write-ahead-log.js';
 import type { OpenedStore } from './opening/open-store.js';
 import type { StoreFiles } from './files/store-files.js';
+import { storageError } from './files/store-directory.js';
+import { ListedFiles } from './listed-files.js';
+import { GROUP_EVENTS_MAX, RESERVED_POSITIONS, reservesPositions } from './reserved-positions.js';
 import { Sealing } from './sealing.js';
 import { StoreManifest } from './sealed/store-manifest.js';
-
-/**
- * Positions that a mode which may lose its tail reserves at a time, so that none is used twice. It does so when half of
- * them are left, which is more than one group can use: its 32 MiB and one more commit hold less than 660,000 events.
- */
-const RESERVED_POSITIONS = 2_000_000;
 
 /** Whose store it is. */
 export interface StoreOwner {
@@ -36,6 +34,7 @@ export interface StoreOwner {
 
 export class AllSourceStore {
   readonly log: WriteAheadLog;
+  readonly listed: ListedFiles;
   readonly sealing: Sealing;
   readonly manifest: StoreManifest;
   readonly opened: OpenedStore;
@@ -49,6 +48,7 @@ export class AllSourceStore {
   #streams: number;
   #events: number;
   #isFollowed = false;
+  #isClosing = false;
 
   constructor(
     readonly files: StoreFiles,
@@ -67,7 +67,8 @@ export class AllSourceStore {
     this.#reader.head = opened.usedPosition;
     this.#streams = live.count;
     this.#events = sealed.events + opened.report.eventsInLog;
-    this.sealing = new Sealing(files, settings, opened, this.log, this.manifest, runner);
+    this.listed = new ListedFiles(files, opened, this.manifest);
+    this.sealing = new Sealing(files, settings, opened, this.log, this.manifest, this.listed, runner);
     this.#stage = new CommitStage(
       this.log,
       live,
@@ -86,7 +87,6 @@ export class AllSourceStore {
       },
       this.sealing,
     );
-    this.#reserve();
   }
 
   loss(): StoreLockedError | undefined {
@@ -114,6 +114,7 @@ export class AllSourceStore {
   }
 
   append(commit: Commit): Promise<readonly AppendResult[]> {
+    if (this.#isClosing) return Promise.reject(new StoreClosedError('append'));
     return this.#stage.append(commit);
   }
 
@@ -124,21 +125,35 @@ export class AllSourceStore {
   }
 
   readStream(query: StreamQuery): EventPage {
-    return this.#reader.readStream(query);
+    try {
+      return this.#reader.readStream(query);
+    } catch (error) {
+      throw this.#unreadable(error);
+    }
   }
 
-  readAll(query: LogQuery): Promise<EventPage> {
-    return this.#reader.readAll(query);
+  async readAll(query: LogQuery): Promise<EventPage> {
+    try {
+      return await this.#reader.readAll(query);
+    } catch (error) {
+      throw this.#unreadable(error);
+    }
   }
 
   readRecord(collection: string, key: string): string | null {
-    return this.opened.records.get(collection, key);
+    this.#reader.assertOpen('readRecord');
+    try {
+      return this.opened.records.get(collection, key);
+    } catch (error) {
+      throw this.#unreadable(error);
+    }
   }
 
   readRecords(
     collection: string,
     query: Parameters<OpenedStore['records']['list']>[1],
   ): readonly KeyedRecord[] {
+    this.#reader.assertOpen('readRecords');
     return this.opened.records.list(collection, query);
   }
 
@@ -152,6 +167,8 @@ export class AllSourceStore {
   async close(): Promise<void> {
     try {
       await this.#stage.drained();
+      // What comes later than this would not be sealed any more.
+      this.#isClosing = true;
       // Without a log that outlives the process this is the only copy.
       if (!this.files.logIsListed) await this.#sealLast();
     } finally {
@@ -212,7 +229,9 @@ export class AllSourceStore {
     try {
       this.#reserve();
     } catch (error) {
-      this.log.stop(this.files.directory.manifest, error);
+      // The next group tries again, as long as it cannot use more than is left.
+      const left = this.manifest.current.reservedThrough - this.#reader.head;
+      if (left < GROUP_EVENTS_MAX) this.log.stop(this.files.directory.manifest, error);
     }
     this.owner.wake();
     this.sealing.consider();
@@ -232,7 +251,7 @@ export class AllSourceStore {
 
   /** In modes that may lose their tail no position may be used that another life has given already. */
   #reserve(): void {
-    if (this.#settings.path === undefined || this.#settings.durability === 'commit') return;
+    if (!reservesPositions(this.#settings)) return;
     const { reservedThrough } = this.manifest.current;
     if (this.#reader.head + RESERVED_POSITIONS / 2 < reservedThrough) return;
     this.manifest.change({ reservedThrough: this.#reader.head + RESERVED_POSITIONS });
@@ -252,6 +271,10 @@ export class AllSourceStore {
     } catch {
       // The disk is full or gone; what was acknowledged is in the log.
     }
+  }
+
+  #unreadable(error: unknown): unknown {
+    return storageError(error, this.files.directory.path, 'it cannot be read');
   }
 
   async *#newest(count: number): AsyncGenerator<readonly StoredEvent[], void, undefined> {

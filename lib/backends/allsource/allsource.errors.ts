@@ -109,7 +109,7 @@ export class DiskFullError extends AllFrameError {
     options?: ErrorOptions,
   ) {
     super(
-      `The disk of ${path} is full. Nothing of this append was written: free some space and append again.`,
+      `The disk of ${path} is full, and nothing was written: free some space and append again, or flush again.`,
       options,
     );
   }

@@ -101,7 +101,7 @@ export class CommitStage {
 
   #attempt(commit: Commit, ids: readonly string[]): Promise<readonly AppendResult[]> {
     try {
-      if (this.log.failure !== undefined) throw this.log.failure;
+      if (this.log.refusal !== undefined) throw this.log.refusal;
       const repeated = ids.length === 0 ? undefined : this.#repeated(commit);
       return repeated === undefined ? this.#decide(commit, ids) : Promise.resolve(repeated);
     } catch (error) {

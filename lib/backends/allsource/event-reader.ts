@@ -25,6 +25,7 @@ export class EventReader {
   ) {}
 
   readStream({ streamId, fromVersion, toVersion, direction, limit }: StreamQuery): EventPage {
+    this.assertOpen('readStream');
     const last = Math.min(toVersion, this.live.visibleVersion(streamId));
     const first = Math.max(fromVersion, 1);
     if (direction === 'forward') {
@@ -68,12 +69,17 @@ export class EventReader {
     this.#isClosed = true;
   }
 
+  /** @throws StoreClosedError */
+  assertOpen(operation: string): void {
+    if (this.#isClosed) throw new StoreClosedError(operation);
+  }
+
   /**
    * Events from a position on that readers may see, at most `limit`, by position; none where there are none.
    * @throws StoreClosedError
    */
   async readFrom(position: number, limit: number): Promise<readonly StoredEvent[]> {
-    if (this.#isClosed) throw new StoreClosedError('readAll');
+    this.assertOpen('readAll');
     if (position >= this.recent.firstPosition) return this.recent.readFrom(position, limit);
     if (position <= this.sealed.through) return this.sealed.readFrom(position, limit);
     const segment = this.#segmentOf(position);

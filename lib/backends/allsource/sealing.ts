@@ -4,34 +4,35 @@
  */
 import { join } from 'node:path';
 import { TIMER_MS_MAX } from '../../core/clock.js';
+import { StoreClosedError } from '../../core/errors/store.errors.js';
 import { Limits } from '../../core/limits.js';
+import { DiskFullError } from './allsource.errors.js';
 import type { AllSourceSettings } from './allsource-options.js';
-import type { JobPlaces, JobResult, JobRunner, LogSource } from './jobs/job.js';
+import type { JobPlaces, JobRunner, LogSource } from './jobs/job.js';
 import type { LogSegment } from './log/log-segment.js';
 import type { WriteAheadLog } from './log/write-ahead-log.js';
+import type { ListedFiles } from './listed-files.js';
 import { mergeable } from './mergeable.js';
 import type { OpenedStore } from './opening/open-store.js';
 import type { StoreFiles } from './files/store-files.js';
 import { readWhole, storageError } from './files/store-directory.js';
-import type { Manifest, RunEntry, SegmentEntry } from './sealed/manifest.js';
+import type { RunEntry, SegmentEntry } from './sealed/manifest.js';
 import { pathsOf, runName, runPath, segmentPaths } from './sealed/sealed-names.js';
-import { SealedSegment } from './sealed/sealed-segment.js';
 import type { StoreManifest } from './sealed/store-manifest.js';
 import { Settling } from './settling.js';
-import { openSortedTable, type SortedTable } from './tables/sorted-table.js';
 
 export class Sealing {
   /** Counted since the opening. */
   readonly counts = { seals: 0, merges: 0, failures: 0 };
-  /** Why the last job failed, if it did; the next one tries again. */
-  lastError: unknown;
+  /** Why the last round could not seal or merge, if so; the next one tries again. */
+  lastError: Error | undefined;
+  /** The log cannot be made shorter at the moment, so nobody waits for that. */
+  #cannotSeal = false;
   #working: Promise<void> | undefined;
   #isClosed = false;
   #isBehind = false;
   #progress = new Settling();
   #timer: NodeJS.Timeout | undefined;
-  readonly #holds = new Set<Promise<void>>();
-  readonly #removals = new Set<Promise<void>>();
 
   constructor(
     private readonly files: StoreFiles,
@@ -39,6 +40,7 @@ export class Sealing {
     private readonly opened: OpenedStore,
     private readonly log: WriteAheadLog,
     private readonly manifest: StoreManifest,
+    private readonly listed: ListedFiles,
     private readonly runner: JobRunner,
   ) {}
 
@@ -61,15 +63,16 @@ export class Sealing {
 
   /** Seals if there is enough to seal. To be called after commits. */
   consider(): void {
-    if (!this.#seals || this.#isClosed || this.log.failure !== undefined) return;
+    if (!this.#seals || this.#isClosed) return;
     this.#noteProgress();
-    if (this.#isDue && this.lastError === undefined) {
+    if (this.log.failure !== undefined) return;
+    if (this.#isDue && !this.#cannotSeal) {
       this.#startUnawaited();
       return;
     }
     const delayMs = Math.min(
       this.settings.sealAfterMs,
-      this.lastError === undefined ? Infinity : Limits.sealRetryDelayMs,
+      this.#cannotSeal ? Limits.sealRetryDelayMs : Infinity,
     );
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -87,28 +90,18 @@ export class Sealing {
     if (!this.#seals) return;
     const { sequence } = (this.log.segments.at(-1) as LogSegment).end;
     await keepingAlive(async () => {
-      while (this.manifest.current.sealed.sequence < sequence && !this.#isClosed) await this.#start();
+      while (this.manifest.current.sealed.sequence < sequence) {
+        if (this.#isClosed) throw new StoreClosedError('flush');
+        await this.#start();
+      }
     });
   }
 
   /** Seals what is there, and merges until nothing is left to merge or the log has to be sealed again. */
   async mergeAll(): Promise<void> {
-    if (this.#seals && !this.#isClosed) await keepingAlive(() => this.#start());
-  }
-
-  /** Keeps the files of the moment on disk until `work` is done. */
-  async holding<T>(work: () => Promise<T>): Promise<T> {
-    const done = work();
-    const hold = done.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#holds.add(hold);
-    try {
-      return await done;
-    } finally {
-      this.#holds.delete(hold);
-    }
+    if (!this.#seals || this.#isClosed) return;
+    await keepingAlive(() => this.#start());
+    if (this.lastError !== undefined) throw this.lastError;
   }
 
   async close(): Promise<void> {
@@ -117,13 +110,13 @@ export class Sealing {
     this.#noteProgress();
     await this.runner.close();
     await this.#working?.catch(() => undefined);
-    await Promise.all(this.#holds);
-    await Promise.all(this.#removals);
+    await this.listed.settled();
   }
 
   /** Those who wait for sealing look again whether they have to. */
   #noteProgress(): void {
-    this.#isBehind = this.log.bytes > this.settings.walBytesMax && this.lastError === undefined;
+    const isSealable = !this.#cannotSeal && this.log.failure === undefined;
+    this.#isBehind = isSealable && this.log.bytes > this.settings.walBytesMax;
     this.#progress.done();
     this.#progress = new Settling();
   }
@@ -155,25 +148,53 @@ export class Sealing {
     }));
   }
 
+  /** @throws what keeps the log from being sealed; a merge that fails harms nothing, and is only noted */
   async #round(): Promise<void> {
     try {
-      await this.log.cut();
+      await this.#cut();
       // Not what comes meanwhile: where appends are faster than sealing, a round would never end, nor a flush.
       const newest = this.log.segments.at(-1) as LogSegment;
       while (!this.#isClosed && (await this.#seal(newest))) {
         // Until nothing but the newest file is left.
       }
+      this.#cannotSeal = false;
+    } catch (error) {
+      this.#cannotSeal = true;
+      // The one that waits may be minutes away.
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      throw this.#noteFailure(error, 'it cannot be sealed now, and will be tried again');
+    }
+    try {
       // The log comes first: it is what appends may have to wait for.
       while (!this.#isClosed && !this.#isDue && (await this.#merge())) {
         // Until nothing is left to merge.
       }
       this.lastError = undefined;
     } catch (error) {
-      const { path } = this.files.directory;
-      this.lastError = storageError(error, path, 'it cannot be sealed now, and will be tried again');
-      this.counts.failures++;
-      this.#noteProgress();
-      throw this.lastError;
+      this.#noteFailure(error, 'what is sealed cannot be merged now, and will be tried again');
+    }
+  }
+
+  #noteFailure(error: unknown, problem: string): Error {
+    const failure = storageError(error, this.files.directory.path, problem);
+    this.lastError = failure instanceof Error ? failure : new Error(String(failure));
+    this.counts.failures++;
+    this.#noteProgress();
+    return this.lastError;
+  }
+
+  /**
+   * Ends the file that takes commits, so that all of it can be sealed. Not where older files are there that could not be
+   * sealed the last time, or for whose successor there is no space: they come first, and give theirs back.
+   */
+  async #cut(): Promise<void> {
+    const hasOlder = this.log.segments.length > 1;
+    if (this.#cannotSeal && hasOlder) return;
+    try {
+      await this.log.cut();
+    } catch (error) {
+      if (!(error instanceof DiskFullError && hasOlder)) throw error;
     }
   }
 
@@ -192,7 +213,7 @@ export class Sealing {
     const { segments, runs, log } = this.manifest.current;
     const names = new Set(sealed.map(({ name }) => name));
     // Nothing sealed gives way to it, so there is nothing to wait for.
-    void this.#replace(result, {
+    void this.listed.replace(result, {
       sealed: { ...last.end, snapshots: last.snapshots },
       durableThrough: Math.max(this.manifest.current.durableThrough, last.end.sequence),
       log: log.filter((name) => !names.has(name)),
@@ -203,7 +224,7 @@ export class Sealing {
     this.opened.records.sealed(sealed);
     this.counts.seals++;
     this.#noteProgress();
-    await this.#remove(
+    await this.listed.remove(
       sealed.map(({ name }) => join(this.files.directory.log, name)),
       'log',
       closed,
@@ -263,9 +284,9 @@ export class Sealing {
     });
     if (result.run === undefined) return false;
     const runs = replaced(this.manifest.current.runs, inputs, result.run);
-    const closed = this.#replace(result, { runs });
+    const closed = this.listed.replace(result, { runs });
     this.counts.merges++;
-    await this.#remove(
+    await this.listed.remove(
       inputs.map(({ name }) => runPath(this.#places, name)),
       'sealed',
       closed,
@@ -282,9 +303,9 @@ export class Sealing {
     });
     if (result.segment === undefined) return false;
     const segments = replaced(this.manifest.current.segments, inputs, result.segment);
-    const closed = this.#replace(result, { segments });
+    const closed = this.listed.replace(result, { segments });
     this.counts.merges++;
-    await this.#remove(
+    await this.listed.remove(
       inputs.flatMap(({ name }) => pathsOf(segmentPaths(this.#places, name))),
       'sealed',
       closed,
@@ -292,60 +313,10 @@ export class Sealing {
     return true;
   }
 
-  /**
-   * Readers find from now on what the manifest lists after `changes`, which is what a job has made in the place of what
-   * it was made of. It is opened before it is listed: what could not be read must not count, or it would be made and
-   * listed a second time. Resolves when what is no longer listed is closed.
-   */
-  #replace({ segment, run }: JobResult, changes: Partial<Manifest>): Promise<void> {
-    const { sealed: files } = this.files;
-    const { sealed, records, blocks } = this.opened;
-    let made: SealedSegment | undefined;
-    let table: SortedTable | undefined;
-    try {
-      if (segment !== undefined) {
-        made = new SealedSegment(files, segmentPaths(this.#places, segment.name), segment, blocks);
-      }
-      if (run !== undefined) table = openSortedTable(files, runPath(this.#places, run.name), blocks);
-      this.manifest.change(changes);
-    } catch (error) {
-      void made?.retire();
-      table?.close();
-      throw error;
-    }
-    const { segments, runs } = this.manifest.current;
-    if (table !== undefined) {
-      const paths = runs.map(({ name }) => runPath(this.#places, name));
-      records.replaceRuns(inOrder(paths, [...records.runs, table], ({ path }) => path));
-    }
-    if (made === undefined) return Promise.resolve();
-    const names = segments.map(({ name }) => name);
-    return sealed.replace(inOrder(names, [...sealed.segments, made], ({ entry }) => entry.name));
-  }
-
-  /** Removes files that nobody needs, once they are closed: the space of an open one is given back by this thread. */
-  async #remove(paths: readonly string[], which: 'log' | 'sealed', closed: Promise<void>): Promise<void> {
-    const holds = [...this.#holds];
-    const removed = Promise.allSettled([closed, ...holds]).then(async () => {
-      // It is not listed any more, so nobody reads it; what is left of it, the next opening sets aside.
-      for (const path of paths) await this.files[which].removeOnThread(path).catch(() => undefined);
-      this.#removals.delete(removed);
-    });
-    this.#removals.add(removed);
-    // Who holds the files may take its time, and may wait for this round itself.
-    if (holds.length === 0) await removed;
-  }
-
   #nextRun(): string {
     const last = this.manifest.current.runs.reduce((max, { name }) => Math.max(max, Number(name)), 0);
     return runName(Math.max(last, this.manifest.current.sealed.sequence) + 1);
   }
-}
-
-/** Those that are named, in the order of their names. */
-function inOrder<T>(names: readonly string[], all: readonly T[], nameOf: (one: T) => string): readonly T[] {
-  const named = new Map(all.map((one) => [nameOf(one), one]));
-  return names.map((name) => named.get(name)).filter((one) => one !== undefined);
 }
 
 /** In events; where the limit of bytes comes first, in as many of them. */

@@ -10,7 +10,6 @@ export function statisticsOf(
   const { segments, runs, epoch, sealed } = manifest.current;
   const { counts } = log;
   const bytes = segments.reduce((sum, entry) => sum + entry.events.bytes, 0);
-  const lastError = sealing.lastError instanceof Error ? sealing.lastError.message : '';
   return {
     totalIngested: String(store.ingested),
     durability: settings.durability,
@@ -29,8 +28,8 @@ export function statisticsOf(
     seals: String(sealing.counts.seals),
     merges: String(sealing.counts.merges),
     sealingFailures: String(sealing.counts.failures),
-    lastSealingError: lastError,
-    isFailed: String(log.failure !== undefined),
+    lastSealingError: sealing.lastError?.message ?? '',
+    isFailed: String(log.refusal !== undefined),
     streamCacheBytes: String(opened.live.keptBytes),
     readCacheBytes: String(opened.sealed.cachedBytes),
     indexCacheBytes: String(opened.blocks.bytes),

@@ -4,12 +4,14 @@
  * Nothing is thrown away: the manifest and every file that is changed or left out is kept as it was in a folder of its
  * own. What comes behind the damage cannot be kept in its place, since versions and positions must have no holes.
  */
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { SNAPSHOT_COLLECTION } from '../../../core/commit.js';
+import { Limits } from '../../../core/limits.js';
 import type { StoredEvent } from '../../../core/stored-event.js';
 import { StorageUnavailableError, StoreCorruptedError } from '../allsource.errors.js';
 import type { AllSourceSettings } from '../allsource-options.js';
 import type { FileSystem } from '../files/file-system.js';
-import { ensureDirectory, readWhole, replaceFile } from '../files/store-directory.js';
+import { ensureDirectory, isUnreadable, readWhole, replaceFile } from '../files/store-directory.js';
 import { buildSegment } from '../jobs/run-job.js';
 import { FRAME_ALIGNMENT, FRAME_HEADER_BYTES, readFrameHeader } from '../log/frame.js';
 import { scanFrames } from '../log/log-scan.js';
@@ -17,6 +19,7 @@ import type { LogEnd } from '../log/log-segment.js';
 import { encodeSegmentHeader, readSegmentHeader, type SegmentStart } from '../log/segment-header.js';
 import type { StoreFiles } from '../files/store-files.js';
 import { ParquetSegment } from '../parquet/parquet-segment.js';
+import { RecordIndex } from '../records/record-index.js';
 import { checkWhole } from '../sealed/file-entry.js';
 import {
   type Manifest,
@@ -27,6 +30,11 @@ import {
   writeManifest,
 } from '../sealed/manifest.js';
 import { runPath, segmentPaths } from '../sealed/sealed-names.js';
+import { ByteCache } from '../tables/byte-cache.js';
+import { openSortedTable, type SortedTable } from '../tables/sorted-table.js';
+
+/** More events than a file of the log can hold: 1 GiB, at 52 bytes an event at least. */
+const FILE_EVENTS_MAX = 21_000_000;
 
 /**
  * What a repair did.
@@ -80,7 +88,9 @@ class Repair {
     const { directory } = this.files;
     const segments = await this.#segments();
     const runs = await this.#runs();
-    const sealed = this.#isBroken ? this.#sealedAfter(segments) : this.manifest.sealed;
+    const kept = this.#isBroken ? this.#sealedAfter(segments) : this.manifest.sealed;
+    const sealed =
+      runs.length === this.manifest.runs.length ? kept : { ...kept, snapshots: this.#snapshotsIn(runs) };
     const { log, end } = this.#isBroken ? { log: [], end: sealed } : this.#log();
     const report = {
       keptThrough: { sequence: end.sequence, position: end.position },
@@ -110,7 +120,7 @@ class Repair {
     for (const entry of this.manifest.segments) {
       const paths = segmentPaths(directory, entry.name);
       const lost = `events from position ${entry.from} on`;
-      const damage = await damageOf(checkWhole(files, paths.events, entry.events, lost));
+      const damage = await damageOf(paths.events, lost, checkWhole(files, paths.events, entry.events, lost));
       if (damage !== undefined) {
         this.#isBroken = true;
         this.#problems.push(damage);
@@ -118,8 +128,11 @@ class Repair {
         this.#keepOriginal(files, paths.index);
         break;
       }
+      const nothing = 'nothing: the index is made anew';
       const indexDamage = await damageOf(
-        checkWhole(files, paths.index, entry.index, 'nothing: the index is made anew'),
+        paths.index,
+        nothing,
+        checkWhole(files, paths.index, entry.index, nothing),
       );
       if (indexDamage === undefined) {
         kept.push(entry);
@@ -140,7 +153,8 @@ class Repair {
     const kept: RunEntry[] = [];
     for (const entry of this.manifest.runs) {
       const path = runPath(directory, entry.name);
-      const damage = await damageOf(checkWhole(files, path, entry.file, `up to ${entry.records} records`));
+      const lost = `up to ${entry.records} records: what they held before, if anything, is found in their place`;
+      const damage = await damageOf(path, lost, checkWhole(files, path, entry.file, lost));
       if (damage === undefined) {
         kept.push(entry);
         continue;
@@ -149,6 +163,26 @@ class Repair {
       this.#keepOriginal(files, path);
     }
     return kept;
+  }
+
+  #snapshotsIn(runs: readonly RunEntry[]): number {
+    const { sealed: files, directory } = this.files;
+    const tables: SortedTable[] = [];
+    try {
+      for (const { name } of runs) {
+        tables.push(openSortedTable(files, runPath(directory, name), new ByteCache(0)));
+      }
+      const index = new RecordIndex(tables, 0);
+      let count = 0;
+      for (let after = '', page = 1; page > 0;) {
+        const found = index.list(SNAPSHOT_COLLECTION, { prefix: '', after, limit: Limits.pageEventsMax });
+        count += page = found.length;
+        after = found.at(-1)?.key ?? '';
+      }
+      return count;
+    } finally {
+      for (const table of tables) table.close();
+    }
   }
 
   /** The log begins anew behind the last segment that is kept; positions that were used are not used again. */
@@ -161,17 +195,17 @@ class Repair {
 
   /** The files before the first damage, and the beginning of the damaged one. */
   #log(): { readonly log: readonly string[]; readonly end: LogEnd } {
-    const { log: files, directory } = this.files;
+    const { directory } = this.files;
     const log: string[] = [];
     let end: LogEnd = this.manifest.sealed;
     for (const [i, name] of this.manifest.log.entries()) {
       const path = join(directory.log, name);
-      const bytes = files.stat(path)?.kind === 'file' ? readWhole(files, path) : Buffer.alloc(0);
+      const bytes = this.#bytesOf(name) ?? Buffer.alloc(0);
       const start = readSegmentHeader(bytes);
       const follows = start?.firstSequence === end.sequence + 1 && start.previousCrc === end.crc;
       if (start === undefined || !follows) {
         this.#problems.push(
-          `${path}: it is missing or its header is damaged; lost is what comes after commit ${end.sequence}`,
+          `${path}: it is missing, cannot be read, or its header is damaged; lost is what comes after commit ${end.sequence}`,
         );
         this.#keepOriginals(i);
         break;
@@ -201,9 +235,20 @@ class Repair {
   }
 
   #startOf(name: string): SegmentStart | undefined {
+    const bytes = this.#bytesOf(name);
+    return bytes && readSegmentHeader(bytes);
+  }
+
+  /** A file of the log; `undefined` where it is missing or cannot be read. */
+  #bytesOf(name: string): Buffer | undefined {
     const path = join(this.files.directory.log, name);
     if (this.files.log.stat(path)?.kind !== 'file') return undefined;
-    return readSegmentHeader(readWhole(this.files.log, path));
+    try {
+      return readWhole(this.files.log, path);
+    } catch (error) {
+      if (isUnreadable(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Puts a file in the place of the damaged one that ends where that is still good. */
@@ -219,10 +264,8 @@ class Repair {
     const { log, sealed } = this.manifest;
     let last = sealed.position;
     for (const name of log) {
-      const path = join(this.files.directory.log, name);
-      if (this.files.log.stat(path)?.kind === 'file') {
-        last = Math.max(last, lastPositionIn(readWhole(this.files.log, path)));
-      }
+      const bytes = this.#bytesOf(name);
+      last = bytes === undefined ? last + FILE_EVENTS_MAX : Math.max(last, lastPositionIn(bytes));
     }
     return last;
   }
@@ -237,7 +280,15 @@ class Repair {
     if (this.#kept.has(path) || files.stat(path)?.kind !== 'file') return;
     this.#kept.add(path);
     ensureDirectory(files, this.originals);
-    replaceFile(files, join(this.originals, basename(path)), readWhole(files, path));
+    const original = join(this.originals, basename(path));
+    try {
+      replaceFile(files, original, readWhole(files, path));
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      // What cannot be copied is moved.
+      files.rename(path, original);
+      for (const folder of [this.originals, dirname(path)]) files.syncDirectory(folder);
+    }
   }
 }
 
@@ -251,12 +302,13 @@ function lastPositionIn(bytes: Buffer): number {
   return last;
 }
 
-async function damageOf(checked: Promise<void>): Promise<string | undefined> {
+async function damageOf(path: string, lost: string, checked: Promise<void>): Promise<string | undefined> {
   try {
     await checked;
     return undefined;
   } catch (error) {
-    if (error instanceof StoreCorruptedError) return `${error.path}: ${error.problem}; lost is ${error.lost}`;
+    if (error instanceof StoreCorruptedError) return `${path}: ${error.problem}; lost is ${lost}`;
+    if (isUnreadable(error)) return `${path}: it cannot be read; lost is ${lost}`;
     throw error;
   }
 }

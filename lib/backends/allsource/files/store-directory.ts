@@ -115,6 +115,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only; give a path on one that can be written to',
   ENOSPC: 'the disk is full; free some space',
   ENOTDIR: 'a part of the path is a file; give another path',
+  EIO: 'the disk reports an error (EIO); look after it, and restore a backup or repair the store',
   ENAMETOOLONG: 'the path is too long; give a shorter one',
 };
 
@@ -132,6 +133,11 @@ export function storageError(error: unknown, path: string, problem: string): unk
   const code = errorCode(error);
   if (code === undefined) return error;
   return new StorageUnavailableError(path, `${problem}: ${REASONS[code] ?? code}`, { cause: error });
+}
+
+/** A part of the disk cannot be read. */
+export function isUnreadable(error: unknown): boolean {
+  return errorCode(error) === 'EIO';
 }
 
 export function isDiskFull(error: unknown): boolean {

@@ -64,7 +64,7 @@ export interface FramePlace {
   readonly streams: readonly StreamEnd[];
 }
 
-export interface StreamEnd {
+interface StreamEnd {
   readonly version: number;
   /** The position of its last event, if that is in the log; else 0. Readers of a stream follow it back. */
   readonly lastPosition: number;

@@ -57,6 +57,7 @@ export class WriteAheadLog {
   #flying: Group | undefined;
   #isScheduled = false;
   #failure: StoreFailedError | undefined;
+  #stopped: StoreFailedError | undefined;
   readonly #delayedSync: DelayedSync;
 
   /** @param segments those that are not sealed, in order; the last one takes the commits */
@@ -82,8 +83,14 @@ export class WriteAheadLog {
     return this.#durable;
   }
 
+  /** What is in the log is not known any more. */
   get failure(): StoreFailedError | undefined {
     return this.#failure;
+  }
+
+  /** Why no more commits are taken, if so. */
+  get refusal(): StoreFailedError | undefined {
+    return this.#failure ?? this.#stopped;
   }
 
   /** Bytes of frames in the files of the log. */
@@ -189,9 +196,9 @@ export class WriteAheadLog {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Takes no more commits, since a file beside the log could not be written. */
+  /** Takes no more commits, since a file beside the log could not be written; what it has taken stays sound. */
   stop(path: string, cause: unknown): void {
-    this.#fail(path, cause);
+    this.#stopped ??= new StoreFailedError(path, { cause });
   }
 
   /** Ends after the commits in flight. */

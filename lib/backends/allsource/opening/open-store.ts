@@ -28,6 +28,7 @@ import { openSortedTable, type SortedTable } from '../tables/sorted-table.js';
 import type { TableBlock } from '../tables/table-block.js';
 import { type Closable, recoverLog, type TornTail, type Unproven } from './log-recovery.js';
 import type { StoreFiles } from '../files/store-files.js';
+import { RESERVED_POSITIONS, reservesPositions } from '../reserved-positions.js';
 import { removeUnfinishedManifests, setStraysAside } from './strays.js';
 
 /** The first file of an opening is small: most programs write little, and all wait for it. */
@@ -153,6 +154,7 @@ function open(
     ...before,
     epoch,
     durableThrough: end.sequence,
+    reservedThrough: reservesPositions(settings) ? usedPosition + RESERVED_POSITIONS : before.reservedThrough,
     log: files.logIsListed ? log.map(({ name }) => name) : [],
   };
   writeManifest(files.sealed, directory.manifest, manifest);

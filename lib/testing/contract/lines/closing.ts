@@ -180,8 +180,19 @@ export const close: ContractTopic = {
           const reads = (['forward', 'backward'] as const).map((direction) =>
             outcomeOf(backend.readAll({ after: 0, upTo: head, direction, limit: 100, filter })),
           );
+          const whole = { streamId: 'long-1', fromVersion: 1, toVersion: 6_004, limit: 10_000 };
           await someTurns(turns);
-          await trial.within(backend.close(), 'close() of the backend');
+          const closing = new Beside(backend.close());
+          const ofStream = [];
+          while (!closing.done && ofStream.length < 50) {
+            ofStream.push(outcomeOf(backend.readStream({ ...whole, direction: 'forward' })));
+            await someTurns(1);
+          }
+          await trial.within(closing.result, 'close() of the backend');
+          for (const page of await trial.within(Promise.all(ofStream), 'the pages of the stream')) {
+            if ('error' in page) await refused(Promise.reject(page.error), StoreClosedError);
+            else assert.equal(page.value.events.length, page.value.through);
+          }
           const [forward, backward] = await trial.within(Promise.all(reads), 'the pages');
           for (const outcome of [forward, backward]) {
             if (outcome === undefined) continue;
