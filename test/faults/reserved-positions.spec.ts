@@ -1,8 +1,10 @@
 /** Modes that may lose their tail give no position away that they have not reserved. */
 import { describe, expect, it, vi } from 'vitest';
 import { StoreFailedError } from '../../lib/backends/allsource/allsource.errors.js';
+import { encodeFrame, EVENT_BYTES_MIN, readFrameHeader } from '../../lib/backends/allsource/log/frame.js';
+import { GrowingBuffer } from '../../lib/backends/allsource/log/growing-buffer.js';
 import { readManifest } from '../../lib/backends/allsource/sealed/manifest.js';
-import { Limits } from '../../lib/core/limits.js';
+import type { EncodedEvent } from '../../lib/core/stored-event.js';
 import { commitOf } from '../../lib/testing/contract/sample-events.js';
 import { events } from './commit-history.js';
 import { FailingFileSystem } from './failing-file-system.js';
@@ -23,9 +25,16 @@ vi.mock('../../lib/backends/allsource/reserved-positions.js', async (original) =
 describe('a mode that may lose its tail', () => {
   it('reserves more than a group can use, and in time', async () => {
     const real = await vi.importActual<Reserved>('../../lib/backends/allsource/reserved-positions.js');
-    // An event of the log has 52 bytes at least.
-    expect(real.GROUP_EVENTS_MAX).toBeGreaterThan(Limits.groupBytesMax / 52 + Limits.commitEventsMax);
     expect(real.RESERVED_POSITIONS / 2).toBeGreaterThan(real.GROUP_EVENTS_MAX);
+    const smallest = { ...(events(1)[0] as EncodedEvent), type: 't', data: '0', metadata: '{}' };
+    const sizeOf = (count: number): number => {
+      const out = new GrowingBuffer(1024);
+      const place = { previousCrc: 0, epoch: 1, sequence: 1, firstPosition: 1, durableThrough: 0 };
+      const commit = commitOf({ s: Array.from({ length: count }, () => smallest) });
+      encodeFrame(out, commit, { ...place, streams: [{ version: 0, lastPosition: 0 }] });
+      return readFrameHeader(out.bytes, 0)?.bodyBytes ?? 0;
+    };
+    expect(sizeOf(2) - sizeOf(1)).toBe(EVENT_BYTES_MIN);
   });
 
   it('takes no more commits when it cannot reserve positions for them', async () => {

@@ -134,6 +134,31 @@ describe('sealing that fails', () => {
     expect(await store.verify()).toMatchObject({ ok: true, events: 4 });
     await store.close();
   });
+
+  it('removes nothing that a manifest may list whose last sync has failed', async () => {
+    const files = new FailingFileSystem();
+    const store = await openOn(files);
+    await append(store);
+    const unlisted = (): number => files.list(DIRECTORY.segments).length - store.sealedFiles().length;
+    // The manifest has its name, and whether that is durable is not known.
+    files.failAt(({ kind, path }) => kind === 'syncDirectory' && path === '/data' && unlisted() > 0, {
+      code: 'EIO',
+    });
+    await expect(store.flush()).rejects.toThrow(/may be the old one after a crash/);
+    files.failAt(
+      ({ kind, path }) => kind === 'create' && path.includes('MANIFEST'),
+      { code: 'EACCES' },
+      { times: 9 },
+    );
+    await expect(store.flush()).rejects.toThrow();
+    for (const left of [files.afterProcessDeath(), files.afterPowerLoss('nothing')]) {
+      const again = await openOn(left);
+      expect(await eventsOf(again)).toHaveLength(1);
+      expect(await again.verify()).toMatchObject({ ok: true });
+      await again.close();
+    }
+    await store.close().catch(() => undefined);
+  });
 });
 
 describe('a merge that fails', () => {

@@ -74,7 +74,7 @@ describe('a sector that cannot be read', () => {
   it('is a StorageUnavailableError to readers, wherever it is', async () => {
     const files = new Unreadable();
     const store = await openOn(files, { streamCacheBytes: 0, readCacheBytes: 0, recentCacheBytes: 0 });
-    await store.append(commitOf({ s: events(3) }));
+    await store.append(commitOf({ s: events(3) }, 'any', [{ collection: 'c', key: 'k', value: '1' }]));
     const stream = { streamId: 's', fromVersion: 1, toVersion: 9, limit: 9, direction: 'forward' } as const;
     for (const bad of ['.wal', '.parquet']) {
       files.isBad = (path) => path.endsWith(bad);
@@ -83,6 +83,10 @@ describe('a sector that cannot be read', () => {
       files.isBad = () => false;
       await store.flush();
     }
+    files.isBad = (path) => path.endsWith('.run');
+    await expect(store.readRecord('c', 'k')).rejects.toThrow(StorageUnavailableError);
+    const page = store.readRecords('c', { prefix: '', after: '', limit: 9 });
+    await expect(page).rejects.toThrow(StorageUnavailableError);
     await store.close();
   });
 });

@@ -124,7 +124,7 @@ export function settingsOf(options: AllSourceOptions): AllSourceSettings {
 export const MEMORY_PATH = '/memory';
 const WAL_SEGMENT_BYTES_MIN = 4096;
 /** A file is read as a whole when it is recovered. */
-const WAL_SEGMENT_BYTES_MAX = 1024 * MIB;
+export const WAL_SEGMENT_BYTES_MAX = 1024 * MIB;
 
 /** Whether a directory is the store's own, or one that it keeps other things in. */
 function isTaken(path: string, logPath: string): boolean {

@@ -125,11 +125,7 @@ export class AllSourceStore {
   }
 
   readStream(query: StreamQuery): EventPage {
-    try {
-      return this.#reader.readStream(query);
-    } catch (error) {
-      throw this.#unreadable(error);
-    }
+    return this.#reading(() => this.#reader.readStream(query));
   }
 
   async readAll(query: LogQuery): Promise<EventPage> {
@@ -142,11 +138,7 @@ export class AllSourceStore {
 
   readRecord(collection: string, key: string): string | null {
     this.#reader.assertOpen('readRecord');
-    try {
-      return this.opened.records.get(collection, key);
-    } catch (error) {
-      throw this.#unreadable(error);
-    }
+    return this.#reading(() => this.opened.records.get(collection, key));
   }
 
   readRecords(
@@ -154,7 +146,7 @@ export class AllSourceStore {
     query: Parameters<OpenedStore['records']['list']>[1],
   ): readonly KeyedRecord[] {
     this.#reader.assertOpen('readRecords');
-    return this.opened.records.list(collection, query);
+    return this.#reading(() => this.opened.records.list(collection, query));
   }
 
   /** Makes everything acknowledged durable, and seals it. */
@@ -270,6 +262,14 @@ export class AllSourceStore {
       });
     } catch {
       // The disk is full or gone; what was acknowledged is in the log.
+    }
+  }
+
+  #reading<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      throw this.#unreadable(error);
     }
   }
 

@@ -2,7 +2,6 @@
  * The sealed files of an open store, as its manifest lists them: puts what a job has made in the place of what it was made
  * of, and removes that once nobody reads it any more.
  */
-import { StorageUnavailableError, StoreLockedError } from './allsource.errors.js';
 import type { StoreFiles } from './files/store-files.js';
 import type { JobResult } from './jobs/job.js';
 import type { OpenedStore } from './opening/open-store.js';
@@ -63,7 +62,8 @@ export class ListedFiles {
     } catch (error) {
       void made?.retire();
       table?.close();
-      if (!mayBeListed(error)) this.#removeUnlisted(result);
+      // Else the file may list it, and the next process would look for it.
+      if (this.manifest.isCertain) this.#removeUnlisted(result);
       throw error;
     }
     const { segments, runs } = this.manifest.current;
@@ -101,11 +101,6 @@ export class ListedFiles {
     // Who holds the files may take its time, and may wait for this round itself.
     if (holds.length === 0) await removed;
   }
-}
-
-/** Whether the manifest may have been replaced, by this process or by the one that has taken the store over. */
-function mayBeListed(error: unknown): boolean {
-  return error instanceof StorageUnavailableError || error instanceof StoreLockedError;
 }
 
 /** Those that are named, in the order of their names. */

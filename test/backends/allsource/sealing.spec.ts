@@ -7,7 +7,6 @@ import { ProcessRunner } from '../../../lib/backends/allsource/jobs/process-runn
 import { HyparquetCodec } from '../../../lib/backends/allsource/parquet/hyparquet-codec.js';
 import type { ParquetCodec } from '../../../lib/backends/allsource/parquet/parquet-codec.js';
 import { SegmentBuilder } from '../../../lib/backends/allsource/sealed/segment-builder.js';
-
 import type { StoredEvent } from '../../../lib/core/stored-event.js';
 import { EventStore } from '../../../lib/store/event-store.js';
 import { hostOn } from '../../faults/simulated-store.js';

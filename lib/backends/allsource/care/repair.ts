@@ -9,11 +9,11 @@ import { SNAPSHOT_COLLECTION } from '../../../core/commit.js';
 import { Limits } from '../../../core/limits.js';
 import type { StoredEvent } from '../../../core/stored-event.js';
 import { StorageUnavailableError, StoreCorruptedError } from '../allsource.errors.js';
-import type { AllSourceSettings } from '../allsource-options.js';
+import { type AllSourceSettings, WAL_SEGMENT_BYTES_MAX } from '../allsource-options.js';
 import type { FileSystem } from '../files/file-system.js';
 import { ensureDirectory, isUnreadable, readWhole, replaceFile } from '../files/store-directory.js';
 import { buildSegment } from '../jobs/run-job.js';
-import { FRAME_ALIGNMENT, FRAME_HEADER_BYTES, readFrameHeader } from '../log/frame.js';
+import { EVENT_BYTES_MIN, FRAME_ALIGNMENT, FRAME_HEADER_BYTES, readFrameHeader } from '../log/frame.js';
 import { scanFrames } from '../log/log-scan.js';
 import type { LogEnd } from '../log/log-segment.js';
 import { encodeSegmentHeader, readSegmentHeader, type SegmentStart } from '../log/segment-header.js';
@@ -33,8 +33,8 @@ import { runPath, segmentPaths } from '../sealed/sealed-names.js';
 import { ByteCache } from '../tables/byte-cache.js';
 import { openSortedTable, type SortedTable } from '../tables/sorted-table.js';
 
-/** More events than a file of the log can hold: 1 GiB, at 52 bytes an event at least. */
-const FILE_EVENTS_MAX = 21_000_000;
+/** Events that a file of the log can hold, at most. */
+const FILE_EVENTS_MAX = Math.ceil(WAL_SEGMENT_BYTES_MAX / EVENT_BYTES_MIN);
 
 /**
  * What a repair did.

@@ -28,6 +28,8 @@ export const FRAME_ALIGNMENT = 8;
 export const FRAME_BODY_BYTES_MAX = 256 * 1024 * 1024;
 
 export const EVENT_ID_BYTES = 36;
+/** What an event takes at least: its id, a type and data of one sign each, and what stands between them. */
+export const EVENT_BYTES_MIN = EVENT_ID_BYTES + 16;
 /** What most events have, and no length says: a text of JSON is never empty. */
 export const EMPTY_METADATA = '{}';
 /** The length that stands for a record that is deleted. */
