@@ -2,6 +2,7 @@
  * Turns the log into sealed segments and runs, and small ones into large ones, one job at a time and beside everything
  * else. What a job has made counts from the moment the manifest lists it; what it was made of is removed after that.
  */
+import { strict as assert } from 'node:assert';
 import { join } from 'node:path';
 import { TIMER_MS_MAX } from '../../core/clock.js';
 import { StoreClosedError } from '../../core/errors/store.errors.js';
@@ -90,9 +91,16 @@ export class Sealing {
     if (!this.#seals) return;
     const { sequence } = (this.log.segments.at(-1) as LogSegment).end;
     await keepingAlive(async () => {
-      while (this.manifest.current.sealed.sequence < sequence) {
+      for (let inVain = 0; this.manifest.current.sealed.sequence < sequence;) {
         if (this.#isClosed) throw new StoreClosedError('flush');
+        const before = this.manifest.current.sealed.sequence;
         await this.#start();
+        // The first round may have been running, and past its sealing.
+        inVain = this.manifest.current.sealed.sequence > before ? 0 : inVain + 1;
+        assert(
+          inVain < 2 || this.#isClosed,
+          'a round of sealing ended without an error, and has sealed nothing',
+        );
       }
     });
   }
