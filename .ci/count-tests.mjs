@@ -4,25 +4,32 @@
  */
 import { readFileSync } from 'node:fs';
 
+/** Of each failure: what was expected, and where. */
+const FAILURE_LINES_MAX = 30;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 for (const path of process.argv.slice(2)) {
   for (const file of filesOf(path)) {
     const before = counts.failed;
-    for (const { status, fullName } of file.assertionResults) {
+    for (const { status, fullName, failureMessages } of file.assertionResults) {
       counts[status === 'passed' || status === 'failed' ? status : 'skipped'] += 1;
-      if (status === 'failed') console.log(`failed: ${fullName}`);
+      if (status === 'failed') console.log(`failed: ${fullName}\n${shortened(failureMessages.join('\n'))}`);
       else if (status !== 'passed') console.log(`skipped: ${fullName}`);
     }
     if (file.status === 'failed' && counts.failed === before) {
       counts.failed += 1;
-      console.log(`failed: ${file.name} as a whole: ${file.message}`);
+      console.log(`failed: ${file.name} as a whole: ${shortened(file.message)}`);
     }
   }
 }
 
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
+
+/** Indented, so that no line of it is taken for one of this report. */
+function shortened(message) {
+  return message.split('\n').slice(0, FAILURE_LINES_MAX).join('\n').replaceAll(/^/gm, '    ');
+}
 
 function filesOf(path) {
   try {

@@ -79,8 +79,11 @@ async function live(life: Life): Promise<void> {
   await append({ streams: { 'e-1': events(1) } });
 }
 
-async function run(prepare: (files: FailingFileSystem) => void = () => undefined): Promise<Life> {
-  const files = new FailingFileSystem();
+async function run(
+  syncMs: number,
+  prepare: (files: FailingFileSystem) => void = () => undefined,
+): Promise<Life> {
+  const files = new FailingFileSystem(syncMs);
   const life: Life = { files, history: new CommitHistory(), store: undefined, backup: undefined };
   prepare(files);
   await live(life).catch((error: unknown) => {
@@ -159,13 +162,26 @@ const cases = { points: 0, powerLosses: 0, processDeaths: 0, nested: 0 };
 // The report of the run: how many cases the oracle has judged.
 afterAll(() => process.stdout.write(`crash points: ${JSON.stringify(cases)}\n`));
 
-/** Operations of a life that nothing ends, and a few more, since what threads do may take other turns. */
-const whole = await run();
-await end(whole);
-const POINTS = whole.files.operations + 4;
+interface DiskKind {
+  /** Of a slow disk the log is written and synced on threads, and other operations come between. */
+  readonly disk: 'a fast disk' | 'a slow disk';
+  readonly syncMs: number;
+  readonly whole: Life;
+  /** Operations of a life that nothing ends, and a few more, since what threads do may take other turns. */
+  readonly points: number;
+}
+
+async function diskKind(disk: DiskKind['disk'], syncMs: number): Promise<DiskKind> {
+  const whole = await run(syncMs);
+  await end(whole);
+  return { disk, syncMs, whole, points: whole.files.operations + 4 };
+}
+
+const FAST = await diskKind('a fast disk', 0);
+const SLOW = await diskKind('a slow disk', 2);
 
 describe('a life that nothing ends', () => {
-  it('does everything to the disk that a store can do', () => {
+  it.each([FAST, SLOW])('does everything to the disk that a store can do: $disk', ({ whole }) => {
     expect(whole.history.acknowledged).toBe(whole.history.tried);
     const done = new Set(
       whole.files.log.map(({ kind, path, to }) => {
@@ -189,10 +205,15 @@ describe('a life that nothing ends', () => {
   });
 });
 
-describe.each([false, true])('power loss at every operation, torn: %s', (torn) => {
+describe.each([
+  { ...FAST, torn: false },
+  { ...FAST, torn: true },
+  { ...SLOW, torn: false },
+  { ...SLOW, torn: true },
+])('power loss at every operation of $disk, torn: $torn', ({ syncMs, points, torn }) => {
   it.each(Array.from({ length: PARTS }, (_, i) => i))(seeded('part %i'), async (part) => {
-    for (let at = 1 + part; at <= POINTS; at += PARTS) {
-      const life = await run((files) => files.losePowerAt(at, { torn }));
+    for (let at = 1 + part; at <= points; at += PARTS) {
+      const life = await run(syncMs, (files) => files.losePowerAt(at, { torn }));
       cases.points++;
       for (const choice of choices(at)) {
         const files = life.files.afterPowerLoss(choice);
@@ -225,10 +246,10 @@ describe.each([false, true])('power loss at every operation, torn: %s', (torn) =
   });
 });
 
-describe('power loss while a crashed store is opened', () => {
+describe.each([FAST, SLOW])('power loss while a crashed store is opened: $disk', ({ syncMs, points }) => {
   it.each(Array.from({ length: PARTS }, (_, i) => i))(seeded('part %i'), async (part) => {
-    for (let at = 3 + part * 5; at <= POINTS; at += PARTS * 5) {
-      const life = await run((files) => files.losePowerAt(at, { torn: at % 2 === 0 }));
+    for (let at = 3 + part * 5; at <= points; at += PARTS * 5) {
+      const life = await run(syncMs, (files) => files.losePowerAt(at, { torn: at % 2 === 0 }));
       for (const first of [{ seed: (seed + at) >>> 0 }, 'process death'] as const) {
         const crashed = (): FailingFileSystem =>
           first === 'process death' ? life.files.afterProcessDeath() : life.files.afterPowerLoss(first);

@@ -82,24 +82,31 @@ async function work(store: AllSourceBackend, appends: Appends): Promise<void> {
   }
 }
 
-/** The operations of a whole run. */
-async function operationsOfWork(): Promise<number> {
-  const files = new FailingFileSystem();
+/** The first and the last operation that may fail. */
+async function operationsOfWork(syncMs: number): Promise<readonly [number, number]> {
+  const opened = new FailingFileSystem(syncMs);
+  await (await openOn(opened)).close();
+  const files = new FailingFileSystem(syncMs);
   const store = await openOn(files);
   await work(store, new Appends());
+  expect((await store.stats()).backendSpecific['syncsOnThread']).toBe(String(syncMs > 0));
   await store.close();
-  return files.operations;
+  return [opened.operations, files.operations];
 }
+
+/** Of a slow one the log is written and synced on threads, and other operations come between. */
+const DISKS = [
+  ['a fast disk', 0],
+  ['a slow disk', 2],
+] as const;
 
 const cases = { failures: 0, fullDisks: 0, openings: 0 };
 
-describe('EIO', () => {
+describe.each(DISKS)('EIO on %s', (_, syncMs) => {
   it('at every write, sync and change of names: what was acknowledged stays, and a repeat doubles nothing', async () => {
-    const last = await operationsOfWork();
-    const opened = new FailingFileSystem();
-    await (await openOn(opened)).close();
-    for (let at = opened.operations; at <= last; at++) {
-      const files = new FailingFileSystem();
+    const [first, last] = await operationsOfWork(syncMs);
+    for (let at = first; at <= last; at++) {
+      const files = new FailingFileSystem(syncMs);
       const store = await openOn(files);
       files.failAt(at, { code: 'EIO' }, { partial: at % 3 === 0 ? 700 : 0 });
       const appends = new Appends();
@@ -137,7 +144,9 @@ describe('EIO', () => {
     }
     process.stdout.write(`failing disk: ${JSON.stringify(cases)}\n`);
   });
+});
 
+describe('EIO', () => {
   it.each(['sync', 'write'] as const)(
     'at a %s of the log: unknown, then refused, and never synced again',
     async (kind) => {
@@ -202,13 +211,11 @@ describe('EIO', () => {
   });
 });
 
-describe('a full disk', () => {
+describe.each(DISKS)('a full disk that is %s', (_, syncMs) => {
   it('at every operation: nothing of what is refused is written, and appends go on when there is space', async () => {
-    const last = await operationsOfWork();
-    const opened = new FailingFileSystem();
-    await (await openOn(opened)).close();
-    for (let at = opened.operations; at <= last; at++) {
-      const files = new FailingFileSystem();
+    const [first, last] = await operationsOfWork(syncMs);
+    for (let at = first; at <= last; at++) {
+      const files = new FailingFileSystem(syncMs);
       const store = await openOn(files);
       // From there on there is no space for anything new; what has its place in a file can be overwritten.
       const takesSpace = (op: Operation): boolean =>
@@ -250,7 +257,9 @@ describe('a full disk', () => {
     }
     process.stdout.write(`failing disk: ${JSON.stringify(cases)}\n`);
   });
+});
 
+describe('a full disk', () => {
   it('while sealing hurts no append as long as the log has room', async () => {
     const files = new FailingFileSystem();
     const store = await openOn(files, { walSegmentBytes: 65_536 });

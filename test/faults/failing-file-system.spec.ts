@@ -68,6 +68,29 @@ describe('failAt', () => {
     expect(() => files.failAt(5, { code: 'EIO' })).toThrow('operation 5 is over');
   });
 
+  it('fails the operation of a number, even where a later one happens before it', async () => {
+    const files = new FailingFileSystem();
+    const file = files.open('/a', 'create');
+    files.failAt(2, { code: 'EIO' });
+    const written = file.writeOnThread(Buffer.from('x'), 0, 1, 0);
+    files.rename('/a', '/b');
+    await expect(written).rejects.toMatchObject({ code: 'EIO' });
+    expect(files.list('/')).toEqual(['b']);
+  });
+
+  it('takes the time of its syncs, before and after a power loss', async () => {
+    const files = new FailingFileSystem(3);
+    const file = files.open('/a', 'create');
+    file.sync();
+    await file.syncOnThread();
+    expect(files.elapsedMs).toBe(6);
+    files.syncDirectory('/');
+    const later = files.afterPowerLoss('nothing');
+    later.open('/a', 'write').sync();
+    expect(later.elapsedMs).toBe(3);
+    expect(new FailingFileSystem().elapsedMs).toBe(0);
+  });
+
   it('fails the operations that a function chooses', async () => {
     const files = new FailingFileSystem();
     const one = files.open('/one', 'create');

@@ -43,7 +43,7 @@ export interface Operation {
 export type At = number | ((operation: Operation) => boolean);
 
 export interface FailureOptions {
-  /** How many operations fail: of those from the number on, or of those that the function chooses. 1 by default. */
+  /** How many operations fail: those from the number on, or of those that the function chooses. 1 by default. */
   readonly times?: number;
   /** How many bytes a failing write has written all the same. 0 by default. */
   readonly partial?: number;
@@ -65,12 +65,25 @@ export class FailingFileSystem implements FileSystem {
   readonly #log: Operation[] = [];
   readonly #failures: { at: At; code: string; left: number; options: FailureOptions }[] = [];
   readonly #holds: { reached(): void; released: Promise<void> }[] = [];
+  #elapsedMs = 0;
   #full = false;
   #blackout: { at: number; torn: boolean } | undefined;
   #powerLoss: PowerLoss | undefined;
 
-  constructor(disk = new Disk()) {
+  /**
+   * @param syncMs what a sync takes of the simulated time: of fast disks nothing; a store leaves those of slow ones to
+   * a thread, where other operations come between
+   */
+  constructor(
+    private readonly syncMs = 0,
+    disk = new Disk(),
+  ) {
     this.#disk = disk;
+  }
+
+  /** The simulated time. */
+  get elapsedMs(): number {
+    return this.#elapsedMs;
   }
 
   /** How many changing calls there were. */
@@ -114,12 +127,12 @@ export class FailingFileSystem implements FileSystem {
 
   /** The file system after the next start, if power were lost now. This one stays as it is, so one run gives many. */
   afterPowerLoss(choice: PowerLossChoice): FailingFileSystem {
-    return new FailingFileSystem(this.#disk.afterPowerLoss(choice));
+    return new FailingFileSystem(this.syncMs, this.#disk.afterPowerLoss(choice));
   }
 
   /** What another process finds if this one is killed now: all that was written, and what was unsynced still is. */
   afterProcessDeath(): FailingFileSystem {
-    return new FailingFileSystem(this.#disk.copy());
+    return new FailingFileSystem(this.syncMs, this.#disk.copy());
   }
 
   /** Holds the next `syncOnThread`: `reached` once it was called, and it does nothing before `release()`. */
@@ -192,6 +205,7 @@ export class FailingFileSystem implements FileSystem {
       });
     };
     const sync = (operation: Operation, covered: readonly UnsyncedWrite[]): void => {
+      this.#elapsedMs += this.syncMs;
       this.#happen(operation, {
         whole: () => {
           file.sync();
@@ -249,9 +263,11 @@ export class FailingFileSystem implements FileSystem {
     const { kind, path, to } = operation;
     const fail = (code: string): Error => systemError(code, SYSTEM_CALLS[kind], path, to);
     if (this.#full && ['create', 'write', 'makeDirectory'].includes(kind)) throw fail('ENOSPC');
-    const failure = this.#failures.find(
-      ({ at, left }) => left > 0 && (typeof at === 'number' ? operation.number >= at : at(operation)),
-    );
+    const failure = this.#failures.find(({ at, left, options: { times = 1 } }) => {
+      if (typeof at === 'function') return left > 0 && at(operation);
+      // By its number alone: on threads an operation may begin before another one, and happen after it.
+      return left > 0 && operation.number >= at && operation.number < at + times;
+    });
     if (failure === undefined) return act.whole();
     failure.left--;
     this.#full ||= failure.options.untilSpaceIsFreed ?? false;

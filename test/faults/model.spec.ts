@@ -124,17 +124,18 @@ function commitOfStep({
   return commitOf(events, expected, changes);
 }
 
-it.each<[string, AllSourceOptions]>([
-  ['with everything in memory that fits', {}],
+it.each<[string, number, AllSourceOptions]>([
+  ['with everything in memory that fits', 0, {}],
   [
-    'with nothing in memory',
+    'with nothing in memory, on a slow disk',
+    2,
     { recentCacheBytes: 0, streamCacheBytes: 0, readCacheBytes: 0, indexCacheBytes: 0 },
   ],
-])(seeded('AllSource is the memory backend that survives, %s'), async (_, options) => {
+])(seeded('AllSource is the memory backend that survives, %s'), async (_, syncMs, options) => {
   const property = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
     const model = new InMemoryBackend();
     await model.open();
-    let files = new FailingFileSystem();
+    let files = new FailingFileSystem(syncMs);
     let store: AllSourceBackend = await openOn(files, options);
     const commits: Commit[] = [];
     const crash = async (after: FailingFileSystem): Promise<void> => {

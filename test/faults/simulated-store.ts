@@ -4,6 +4,7 @@ import { type AllSourceOptions, settingsOf } from '../../lib/backends/allsource/
 import { repairStore, type RepairReport } from '../../lib/backends/allsource/care/repair.js';
 import type { FileSystem } from '../../lib/backends/allsource/files/file-system.js';
 import { readWhole, StoreDirectory } from '../../lib/backends/allsource/files/store-directory.js';
+import { FailingFileSystem } from './failing-file-system.js';
 import type { StorageHost } from '../../lib/backends/allsource/storage-host.js';
 
 const PLACE = '/data';
@@ -27,6 +28,7 @@ export function hostOn(files: FileSystem): StorageHost {
     lock: () => Promise.resolve({ isHeld: () => true, release: () => Promise.resolve() }),
     newWorkerRunner: () => undefined,
     now: () => now,
+    elapsed: () => (files instanceof FailingFileSystem ? files.elapsedMs : 0),
     newStoreId: () => '0123456789abcdef',
   };
 }

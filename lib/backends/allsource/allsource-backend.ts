@@ -1,5 +1,4 @@
 import { relative } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import type { BackendStats } from '../../core/backend-stats.js';
 import type { AppendResult, Commit, KeyedRecord } from '../../core/commit.js';
 import { StoreClosedError } from '../../core/errors/store.errors.js';
@@ -23,6 +22,7 @@ import { ensureDirectory, storageError, StoreDirectory } from './files/store-dir
 import { ProcessRunner } from './jobs/process-runner.js';
 import { type OpeningReport, openStore } from './opening/open-store.js';
 import type { StoreFiles } from './files/store-files.js';
+import { SyncTiming } from './log/sync-timing.js';
 import { type StorageHost, thisMachine } from './storage-host.js';
 import { statisticsOf } from './statistics.js';
 
@@ -206,7 +206,7 @@ export class AllSourceBackend extends EventStoreBackend {
       totalSnapshots: snapshots,
       backendSpecific: {
         backendType: this.backendType,
-        uptime: ((performance.now() - this.#openedAt) / 1000).toFixed(3),
+        uptime: ((this.#host.elapsed() - this.#openedAt) / 1000).toFixed(3),
         ...statisticsOf(store, this.#settings),
       },
     };
@@ -215,16 +215,12 @@ export class AllSourceBackend extends EventStoreBackend {
   protected async onOpen(): Promise<void> {
     await this.#lock();
     try {
-      const opened = openStore(
-        this.#files,
-        this.#settings,
-        () => this.#host.newStoreId(),
-        () => this.#host.now(),
-      );
+      const opened = openStore(this.#files, this.#settings, this.#host);
       const worker = this.#settings.sealIn === 'worker' ? this.#host.newWorkerRunner() : undefined;
       const runner = worker ?? new ProcessRunner(this.#files.sealed);
       const locks = this.#locks;
-      this.#store = new AllSourceStore(this.#files, this.#settings, opened, runner, {
+      const timing = new SyncTiming(() => this.#host.elapsed());
+      this.#store = new AllSourceStore(this.#files, this.#settings, opened, runner, timing, {
         isHeld: () => locks.every((lock) => lock.isHeld()),
         wake: () => this.wakeWatchers(),
       });
@@ -233,7 +229,7 @@ export class AllSourceBackend extends EventStoreBackend {
       throw storageError(error, this.#files.directory.path, 'the store cannot be opened');
     }
     this.#store.follow(this.#watchers > 0);
-    this.#openedAt = performance.now();
+    this.#openedAt = this.#host.elapsed();
   }
 
   protected async onClose(): Promise<void> {

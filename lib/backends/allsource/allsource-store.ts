@@ -14,7 +14,7 @@ import type { LiveStream } from './live/live-streams.js';
 import { RecentEvents } from './live/recent-events.js';
 import type { StagedCommit } from './log/group.js';
 import type { LogSegment } from './log/log-segment.js';
-import { SyncTiming } from './log/sync-timing.js';
+import type { SyncTiming } from './log/sync-timing.js';
 import { WriteAheadLog } from './log/write-ahead-log.js';
 import type { OpenedStore } from './opening/open-store.js';
 import type { StoreFiles } from './files/store-files.js';
@@ -38,7 +38,6 @@ export class AllSourceStore {
   readonly sealing: Sealing;
   readonly manifest: StoreManifest;
   readonly opened: OpenedStore;
-  readonly timing = new SyncTiming();
   ingested = 0;
   readonly #reader: EventReader;
   readonly #stage: CommitStage;
@@ -55,13 +54,14 @@ export class AllSourceStore {
     settings: AllSourceSettings,
     opened: OpenedStore,
     runner: JobRunner,
+    readonly timing: SyncTiming,
     private readonly owner: StoreOwner,
   ) {
     this.opened = opened;
     this.#settings = settings;
     const { live, records, sealed } = opened;
     this.manifest = new StoreManifest(files, opened.manifest, () => this.loss());
-    this.log = new WriteAheadLog(opened.segmentFiles, this, this.timing, settings, opened.log);
+    this.log = new WriteAheadLog(opened.segmentFiles, this, timing, settings, opened.log);
     this.#recent = new RecentEvents(settings.recentCacheBytes);
     this.#reader = new EventReader(live, this.#recent, sealed, this.log);
     this.#reader.head = opened.usedPosition;

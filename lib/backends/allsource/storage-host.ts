@@ -1,5 +1,6 @@
 /** What the backend takes from its surroundings, so that tests can put a failing disk in its place. */
 import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
 import { type DirectoryLock, lockDirectory } from './files/directory-lock.js';
 import type { FileSystem } from './files/file-system.js';
 import { NodeFileSystem } from './files/node-file-system.js';
@@ -13,6 +14,8 @@ export interface StorageHost {
   newWorkerRunner(): JobRunner | undefined;
   /** Milliseconds since 1970. */
   now(): number;
+  /** Milliseconds since some moment, which nobody sets back: for how long something took. */
+  elapsed(): number;
   /** 16 hexadecimal digits that no other store has. */
   newStoreId(): string;
 }
@@ -28,6 +31,7 @@ export function thisMachine(): StorageHost {
       return script === undefined ? undefined : new WorkerRunner(script);
     },
     now: () => Date.now(),
+    elapsed: () => performance.now(),
     newStoreId: () => randomBytes(STORE_ID_BYTES).toString('hex'),
   };
 }

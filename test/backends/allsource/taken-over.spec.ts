@@ -24,6 +24,7 @@ function sharedVolume() {
     },
     newWorkerRunner: () => undefined,
     now: () => 0,
+    elapsed: () => 0,
     newStoreId: () => '0123456789abcdef',
   };
   const open = (): Promise<EventStore> =>

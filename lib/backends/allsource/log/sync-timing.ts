@@ -11,7 +11,7 @@ export class SyncTiming {
   #sinceTrial = 0;
 
   /** @param clock milliseconds */
-  constructor(private readonly clock: () => number = () => performance.now()) {}
+  constructor(private readonly clock: () => number) {}
 
   get onThread(): boolean {
     return this.#onThread;

@@ -4,7 +4,6 @@
  * Each opening has a number of its own and begins a new file of the log; an old one is never written or synced again.
  */
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { StorageUnavailableError, StoreCorruptedError } from '../allsource.errors.js';
 import type { AllSourceSettings } from '../allsource-options.js';
 import type { FileSystem } from '../files/file-system.js';
@@ -29,6 +28,7 @@ import type { TableBlock } from '../tables/table-block.js';
 import { type Closable, recoverLog, type TornTail, type Unproven } from './log-recovery.js';
 import type { StoreFiles } from '../files/store-files.js';
 import { RESERVED_POSITIONS, reservesPositions } from '../reserved-positions.js';
+import type { StorageHost } from '../storage-host.js';
 import { removeUnfinishedManifests, setStraysAside } from './strays.js';
 
 /** The first file of an opening is small: most programs write little, and all wait for it. */
@@ -59,15 +59,10 @@ export interface OpenedStore {
 }
 
 /** @throws StoreCorruptedError, UnsupportedFormatError, StorageUnavailableError, DiskFullError */
-export function openStore(
-  files: StoreFiles,
-  settings: AllSourceSettings,
-  newStoreId: () => string,
-  now: () => number,
-): OpenedStore {
+export function openStore(files: StoreFiles, settings: AllSourceSettings, host: StorageHost): OpenedStore {
   const owned: Closable[] = [];
   try {
-    return open(files, settings, newStoreId, now, owned);
+    return open(files, settings, host, owned);
   } catch (error) {
     for (const closable of owned) closable.close();
     throw error;
@@ -78,18 +73,17 @@ export function openStore(
 function open(
   files: StoreFiles,
   settings: AllSourceSettings,
-  newStoreId: () => string,
-  now: () => number,
+  host: StorageHost,
   owned: Closable[],
 ): OpenedStore {
   const { directory } = files;
-  const watch = new StepWatch();
+  const watch = new StepWatch(host);
   for (const path of [directory.path, directory.segments, directory.index, directory.records]) {
     ensureDirectory(files.sealed, path);
   }
   ensureDirectory(files.log, directory.log);
   removeUnfinishedManifests(files.sealed, directory.path);
-  const before = readManifest(files.sealed, directory.manifest) ?? newStore(files, newStoreId);
+  const before = readManifest(files.sealed, directory.manifest) ?? newStore(files, host);
   // A killed process may have left it in the page cache only, and what it does not list is set aside now.
   files.sealed.syncDirectory(directory.path);
   if (!files.logIsListed) assertLogIsSealed(files.sealed, settings.logPath, before);
@@ -109,7 +103,7 @@ function open(
   };
   const listed = files.logIsListed ? before : { ...before, log: [], durableThrough: before.sealed.sequence };
   const recovered = recoverLog(files.log, directory.log, listed, onFrame, owned);
-  const mark = String(now());
+  const mark = String(host.now());
   const strays = setStraysAside(files, before, mark);
   const tornTail = recovered.torn && keepTornTail(files, recovered.torn, mark);
   watch.done('log');
@@ -188,7 +182,7 @@ function assertLogIsSealed(files: FileSystem, logPath: string, manifest: Manifes
 }
 
 /** A directory that holds files of a store, but no manifest, is not a new one. */
-function newStore({ sealed, log, directory }: StoreFiles, newStoreId: () => string): Manifest {
+function newStore({ sealed, log, directory }: StoreFiles, host: StorageHost): Manifest {
   for (const [files, folder] of [
     [sealed, directory.segments],
     [log, directory.log],
@@ -202,7 +196,7 @@ function newStore({ sealed, log, directory }: StoreFiles, newStoreId: () => stri
       "the list of the store's files",
     );
   }
-  const manifest = newManifest(newStoreId());
+  const manifest = newManifest(host.newStoreId());
   // Before any other file, so that a directory with files and without a manifest is never one that was just begun.
   writeManifest(sealed, directory.manifest, manifest);
   return manifest;
@@ -312,10 +306,14 @@ function keepTornTail(
 
 class StepWatch {
   readonly steps: { step: string; ms: number }[] = [];
-  #last = performance.now();
+  #last: number;
+
+  constructor(private readonly host: StorageHost) {
+    this.#last = host.elapsed();
+  }
 
   done(step: string): void {
-    const now = performance.now();
+    const now = this.host.elapsed();
     this.steps.push({ step, ms: now - this.#last });
     this.#last = now;
   }
