@@ -12,50 +12,42 @@ import {
   type StreamQuery,
 } from '@allframe/nestjs';
 import type { ContractFaults, ContractSubject } from '@allframe/nestjs/testing';
-import type { FileSystem, OpenFile } from '../../lib/backends/allsource/files/file-system.js';
 import { FailingFileSystem, type Operation } from '../faults/failing-file-system.js';
 import { hostOn } from '../faults/simulated-store.js';
 
 const DIRECTORY = '/data';
 
-/** How long a sync of the slow disk takes, in milliseconds: so long that the log hands it to a thread. */
+/** What a sync of the slow disk takes, so long that the log hands it to a thread, where it can be held. */
 const SLOW_SYNC_MS = 2;
 
-/** A disk, and the store that is open on it. */
+/** A disk whose next read may fail. */
 class Place {
-  files = new FailingFileSystem();
-  error: Error | undefined;
+  #files: FailingFileSystem;
+  #error: Error | undefined;
 
-  constructor(readonly isSlow: boolean) {}
-
-  /** The disk as the store sees it: slow where that is wanted, and failing to be read once. */
-  get seen(): FileSystem {
-    const { files } = this;
-    const seen = Object.create(files) as FailingFileSystem;
-    seen.open = (path, mode) => this.#seenFile(files.open(path, mode));
-    for (const name of ['list', 'stat', 'makeDirectory', 'rename', 'remove', 'syncDirectory'] as const) {
-      seen[name] = (files[name] as (...args: unknown[]) => never).bind(files);
-    }
-    return seen;
+  constructor(isSlow: boolean) {
+    this.#files = this.#watched(new FailingFileSystem(isSlow ? SLOW_SYNC_MS : 0));
   }
 
-  #seenFile(file: OpenFile): OpenFile {
-    return {
-      ...file,
-      read: (...range) => {
-        const { error } = this;
-        this.error = undefined;
-        if (error !== undefined) throw error;
-        return file.read(...range);
-      },
-      sync: () => {
-        if (this.isSlow) {
-          const end = performance.now() + SLOW_SYNC_MS;
-          while (performance.now() < end);
-        }
-        file.sync();
-      },
+  get files(): FailingFileSystem {
+    return this.#files;
+  }
+
+  losePower(seed: number): void {
+    this.#files = this.#watched(this.#files.afterPowerLoss({ seed }));
+  }
+
+  failNextRead(error: Error): void {
+    this.#error = error;
+  }
+
+  #watched(files: FailingFileSystem): FailingFileSystem {
+    files.readFailure = () => {
+      const error = this.#error;
+      this.#error = undefined;
+      return error;
     };
+    return files;
   }
 }
 
@@ -190,7 +182,7 @@ export function simulatedSubject(
               recentCacheBytes: 0,
               ...options,
             },
-            hostOn(opened.seen),
+            hostOn(opened.files),
           ),
         afterAppend,
       );
@@ -201,13 +193,12 @@ export function simulatedSubject(
       ...(onlyReadersRead
         ? {
             failNextRead(place, error) {
-              at(place).error = Object.assign(error, { code: 'EIO', syscall: 'read' });
+              at(place).failNextRead(Object.assign(error, { code: 'EIO', syscall: 'read' }));
             },
           }
         : {}),
       crash(place) {
-        const crashed = at(place);
-        crashed.files = crashed.files.afterPowerLoss({ seed: seed + ++crashes });
+        at(place).losePower(seed + ++crashes);
       },
     },
     capabilities: {

@@ -1,86 +1,17 @@
 /** Disks that fail: what cannot be known is said to be unknown, what is full waits for space, and nothing is doubled. */
 import { describe, expect, it, vi } from 'vitest';
-import {
-  DiskFullError,
-  StorageUnavailableError,
-  StoreCorruptedError,
-  StoreFailedError,
-} from '../../lib/backends/allsource/allsource.errors.js';
-import type { AllSourceBackend } from '../../lib/backends/allsource/allsource-backend.js';
-import type { FileSystem } from '../../lib/backends/allsource/files/file-system.js';
-import { systemError } from '../../lib/backends/allsource/files/memory-file-system.js';
-import type { Commit } from '../../lib/core/commit.js';
-import { AppendOutcomeUnknownError } from '../../lib/core/errors/append.errors.js';
+import { DiskFullError, StoreFailedError } from '../../lib/backends/allsource/allsource.errors.js';
 import { AllFrameError } from '../../lib/core/errors/allframe.error.js';
 import { commitOf, encoded } from '../../lib/testing/contract/sample-events.js';
-import { eventsOf, events } from './commit-history.js';
+import { Appends, idsOf, work } from './appends.js';
+import { events, eventsOf } from './commit-history.js';
 import { FailingFileSystem, type Operation } from './failing-file-system.js';
-import { backendOn, openOn } from './simulated-store.js';
+import { openOn } from './simulated-store.js';
 
 const isLog = ({ path }: Operation): boolean => path.endsWith('.wal');
 
 /** What takes space on a disk. */
 const SPACE: ReadonlySet<Operation['kind']> = new Set(['create', 'write', 'makeDirectory']);
-
-/** A store and what became of each of its appends. */
-class Appends {
-  readonly tried: Commit[] = [];
-  readonly accepted: string[] = [];
-  readonly unknown: string[] = [];
-  readonly refused: { readonly ids: readonly string[]; readonly error: unknown }[] = [];
-
-  async append(store: AllSourceBackend, streamId: string, count = 1, bytes = 20): Promise<void> {
-    const commit = commitOf({ [streamId]: events(count, bytes) });
-    this.tried.push(commit);
-    await this.again(store, commit);
-  }
-
-  async again(store: AllSourceBackend, commit: Commit): Promise<void> {
-    const ids = idsOf(commit);
-    try {
-      await store.append(commit);
-      this.accepted.push(...ids);
-    } catch (error) {
-      if (error instanceof AppendOutcomeUnknownError) {
-        expect(error.eventIds).toEqual(ids);
-        this.unknown.push(...ids);
-      } else this.refused.push({ ids, error });
-    }
-  }
-
-  /** What is there is what was accepted, and perhaps what is unknown, and each of it once. */
-  async check(store: AllSourceBackend): Promise<void> {
-    const found = await eventsOf(store);
-    const ids = found.map(({ id }) => id);
-    expect(new Set(ids).size).toBe(ids.length);
-    expect(this.accepted.filter((id) => !ids.includes(id))).toEqual([]);
-    const maybe = new Set([...this.accepted, ...this.unknown]);
-    expect(ids.filter((id) => !maybe.has(id))).toEqual([]);
-    const versions = new Map<string, number>();
-    for (const [i, { streamId, version, position }] of found.entries()) {
-      expect(version).toBe((versions.get(streamId) ?? 0) + 1);
-      versions.set(streamId, version);
-      expect(position).toBe(i + 1);
-    }
-    expect(await store.verify()).toMatchObject({ ok: true });
-  }
-}
-
-function idsOf(commit: Commit): string[] {
-  return commit.streams.flatMap((stream) => stream.events.map(({ id }) => id));
-}
-
-/** Appends one by one and together, with changes of the file, sealing and merging in between. */
-async function work(store: AllSourceBackend, appends: Appends): Promise<void> {
-  const flush = (): Promise<void> => store.compact().catch(() => undefined);
-  for (let round = 0; round < 4; round++) {
-    await appends.append(store, 's-1');
-    await Promise.all(Array.from({ length: 5 }, (_, i) => appends.append(store, `s-${i}`, 2)));
-    await appends.append(store, 's-1', 1, 1_500);
-    await appends.append(store, 's-1', 1, 1_500);
-    if (round % 2 === 1) await Promise.all([flush(), appends.append(store, 's-9')]);
-  }
-}
 
 /** The first and the last operation that may fail. */
 async function operationsOfWork(syncMs: number): Promise<readonly [number, number]> {
@@ -100,7 +31,7 @@ const DISKS = [
   ['a slow disk', 2],
 ] as const;
 
-const cases = { failures: 0, fullDisks: 0, openings: 0 };
+const cases = { failures: 0, fullDisks: 0 };
 
 describe.each(DISKS)('EIO on %s', (_, syncMs) => {
   it('at every write, sync and change of names: what was acknowledged stays, and a repeat doubles nothing', async () => {
@@ -312,93 +243,3 @@ describe('a full disk', () => {
     expect(files.log.filter((op) => op.kind === 'sync' && isLog(op))).toHaveLength(2);
   });
 });
-
-describe('an opening', () => {
-  it('that meets a full or broken disk says so and can be tried again', async () => {
-    const living = new FailingFileSystem();
-    const store = await openOn(living);
-    const appends = new Appends();
-    await work(store, appends);
-    const crashed = living.afterProcessDeath();
-    await store.close();
-    const sound = await openOn(crashed);
-    const operations = crashed.operations;
-    await sound.close();
-    for (const code of ['ENOSPC', 'EIO']) {
-      for (let at = 1; at <= operations; at++) {
-        const files = living.afterProcessDeath();
-        files.failAt(at, { code });
-        const backend = backendOn(files);
-        await backend.open().catch((error: unknown) => {
-          expect(error).toBeInstanceOf(AllFrameError);
-          expect(error).not.toBeInstanceOf(StoreCorruptedError);
-        });
-        if (!backend.isOpen) await backend.open();
-        await appends.check(backend);
-        await backend.close();
-        cases.openings++;
-      }
-    }
-    process.stdout.write(`failing disk: ${JSON.stringify(cases)}\n`);
-  });
-
-  it('that cannot read does not take what it cannot read for missing', async () => {
-    const files = new FailingFileSystem();
-    const store = await openOn(files);
-    const appends = new Appends();
-    await work(store, appends);
-    await store.close();
-    for (let at = 1, isDone = false; !isDone; at++) {
-      const unreadable = new UnreadableOnce(files.afterProcessDeath(), at);
-      const backend = backendOn(unreadable.files);
-      const error = await backend.open().then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
-      isDone = error === undefined;
-      unreadable.mend();
-      if (!isDone) expect(error).toBeInstanceOf(StorageUnavailableError);
-      if (!backend.isOpen) await backend.open();
-      await appends.check(backend);
-      await backend.close();
-      cases.openings++;
-    }
-  });
-});
-
-/** A file system whose read of one number fails. */
-class UnreadableOnce {
-  readonly files: FileSystem;
-  #reads = 0;
-
-  constructor(
-    inner: FailingFileSystem,
-    private readonly at: number,
-  ) {
-    const bound = (name: keyof FileSystem): never =>
-      (inner[name] as (...args: unknown[]) => unknown).bind(inner) as never;
-    this.files = {
-      list: bound('list'),
-      stat: bound('stat'),
-      makeDirectory: bound('makeDirectory'),
-      rename: bound('rename'),
-      remove: bound('remove'),
-      removeOnThread: bound('removeOnThread'),
-      syncDirectory: bound('syncDirectory'),
-      open: (path, mode) => {
-        const file = inner.open(path, mode);
-        return {
-          ...file,
-          read: (...range) => {
-            if (++this.#reads === this.at) throw systemError('EIO', 'read', path);
-            return file.read(...range);
-          },
-        };
-      },
-    };
-  }
-
-  mend(): void {
-    this.#reads = Infinity;
-  }
-}

@@ -61,6 +61,8 @@ export class PowerLoss extends Error {
 }
 
 export class FailingFileSystem implements FileSystem {
+  /** What a read of a file throws, if anything. */
+  readFailure: (path: string) => Error | undefined = () => undefined;
   readonly #disk: Disk;
   readonly #log: Operation[] = [];
   readonly #failures: { at: At; code: string; left: number; options: FailureOptions }[] = [];
@@ -218,7 +220,12 @@ export class FailingFileSystem implements FileSystem {
     return {
       path,
       size: () => this.#memory() && file.size(),
-      read: (...range) => this.#memory() && file.read(...range),
+      read: (...range) => {
+        this.#memory();
+        const failure = this.readFailure(path);
+        if (failure !== undefined) throw failure;
+        return file.read(...range);
+      },
       write: (...range) => write(this.#begin('write', path), range),
       sync: () => sync(this.#begin('sync', path), this.#disk.dirty(content)),
       // The buffer is read as late as a thread might, so that one that is used again too early is noticed.

@@ -8,26 +8,14 @@ import { events, eventsOf } from './commit-history.js';
 import { FailingFileSystem } from './failing-file-system.js';
 import { contentAt, DIRECTORY, openOn, overwrite, repairOn } from './simulated-store.js';
 
-class Unreadable extends FailingFileSystem {
-  isBad = (_path: string): boolean => false;
-
-  override open(
-    ...[path, mode]: Parameters<FailingFileSystem['open']>
-  ): ReturnType<FailingFileSystem['open']> {
-    const file = super.open(path, mode);
-    return {
-      ...file,
-      read: (...range) => {
-        if (this.isBad(path)) throw systemError('EIO', 'read', path);
-        return file.read(...range);
-      },
-    };
-  }
+/** What reads of such files throw. */
+function unreadable(isBad: (path: string) => boolean): FailingFileSystem['readFailure'] {
+  return (path) => (isBad(path) ? systemError('EIO', 'read', path) : undefined);
 }
 
 describe('a sector that cannot be read', () => {
   it('in a sealed file is mended as damage is, and the file is kept', async () => {
-    const files = new Unreadable();
+    const files = new FailingFileSystem();
     const store = await openOn(files, { mergeFanIn: 100 });
     for (let i = 0; i < 3; i++) {
       await store.append(commitOf({ s: events(3) }));
@@ -35,7 +23,7 @@ describe('a sector that cannot be read', () => {
     }
     await store.close();
     const [, second = ''] = files.list(DIRECTORY.segments);
-    files.isBad = (path) => path.endsWith(second);
+    files.readFailure = unreadable((path) => path.endsWith(second));
     const report = await repairOn(files);
     expect(report.problems).toEqual([
       expect.stringContaining('cannot be read; lost is events from position 4'),
@@ -51,14 +39,14 @@ describe('a sector that cannot be read', () => {
   });
 
   it('in the log is mended as damage is, and leaves a gap behind all that may have been in it', async () => {
-    const files = new Unreadable();
+    const files = new FailingFileSystem();
     const store = await openOn(files);
     await store.append(commitOf({ s: events(3) }));
     await store.flush();
     await store.append(commitOf({ s: events(2) }));
     await store.close();
     const name = files.list(DIRECTORY.log).findLast((file) => file.endsWith('.wal')) ?? '';
-    files.isBad = (path) => path.endsWith(name);
+    files.readFailure = unreadable((path) => path.endsWith(name));
     const report = await repairOn(files);
     expect(report.problems).toEqual([expect.stringContaining('cannot be read')]);
     expect(report.keptThrough.position).toBe(3);
@@ -72,18 +60,18 @@ describe('a sector that cannot be read', () => {
   });
 
   it('is a StorageUnavailableError to readers, wherever it is', async () => {
-    const files = new Unreadable();
+    const files = new FailingFileSystem();
     const store = await openOn(files, { streamCacheBytes: 0, readCacheBytes: 0, recentCacheBytes: 0 });
     await store.append(commitOf({ s: events(3) }, 'any', [{ collection: 'c', key: 'k', value: '1' }]));
     const stream = { streamId: 's', fromVersion: 1, toVersion: 9, limit: 9, direction: 'forward' } as const;
     for (const bad of ['.wal', '.parquet']) {
-      files.isBad = (path) => path.endsWith(bad);
+      files.readFailure = unreadable((path) => path.endsWith(bad));
       await expect(eventsOf(store)).rejects.toThrow(StorageUnavailableError);
       await expect(store.readStream(stream)).rejects.toThrow(/the disk reports an error/);
-      files.isBad = () => false;
+      files.readFailure = unreadable(() => false);
       await store.flush();
     }
-    files.isBad = (path) => path.endsWith('.run');
+    files.readFailure = unreadable((path) => path.endsWith('.run'));
     await expect(store.readRecord('c', 'k')).rejects.toThrow(StorageUnavailableError);
     const page = store.readRecords('c', { prefix: '', after: '', limit: 9 });
     await expect(page).rejects.toThrow(StorageUnavailableError);

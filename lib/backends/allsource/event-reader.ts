@@ -93,30 +93,28 @@ export class EventReader {
     filter: LogQuery['filter'],
   ): Promise<EventPage> {
     const events: StoredEvent[] = [];
-    let through = last + 1;
-    for (
-      let scanned = 0;
-      through > after + 1 && events.length < limit && scanned < Limits.pageScanEventsMax;
-    ) {
+    /** Everything from here on has been looked at. */
+    let from = last + 1;
+    for (let left: number = Limits.pageScanEventsMax; events.length < limit && left > 0;) {
       // A gap in the positions is stepped over at once.
-      through = Math.max(Math.min(through - 1, this.#lastThrough(through - 1)), after) + 1;
-      if (through <= after + 1) break;
-      const size = Math.min(
-        filter === undefined ? limit - events.length : Limits.filteredReadEvents,
-        through - after - 1,
-      );
-      const from = through - size;
-      const found = await this.#between(from, through - 1);
-      for (const event of found.reverse()) {
-        scanned++;
-        through = event.position;
-        if (filter === undefined || passesFilter(event, filter)) events.push(event);
-        if (events.length === limit || scanned === Limits.pageScanEventsMax) break;
+      const newest = this.#lastThrough(from - 1);
+      if (newest <= after) {
+        from = after + 1;
+        break;
       }
-      if (events.length < limit && scanned < Limits.pageScanEventsMax) through = from;
-      if (found.length === 0) scanned++;
+      const wanted = filter === undefined ? limit - events.length : Limits.filteredReadEvents;
+      const count = Math.min(wanted, left, newest - after);
+      from = newest - count + 1;
+      left -= count;
+      for (const event of (await this.#between(from, newest)).reverse()) {
+        if (filter !== undefined && !passesFilter(event, filter)) continue;
+        events.push(event);
+        if (events.length < limit) continue;
+        from = event.position;
+        break;
+      }
     }
-    return { events, through: Math.min(through, last + 1), atEnd: through <= after + 1 };
+    return { events, through: Math.min(from, last + 1), atEnd: from <= after + 1 };
   }
 
   /** All events from one position through another. */
