@@ -8,6 +8,7 @@ export default mergeConfig(
     test: {
       // Only there to end a test that hangs: a busy machine must not fail one that works.
       testTimeout: 30_000,
+      hookTimeout: 30_000,
       include: ['test/**/*.spec.ts', 'sample/**/*.spec.ts'],
       exclude: [
         ...configDefaults.exclude,

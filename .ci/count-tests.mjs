@@ -4,8 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 
-/** Of each failure: what was expected, and where. */
-const FAILURE_LINES_MAX = 30;
+/** Of each failure: what was expected, and at the end where and how to repeat it. */
+const FIRST_LINES = 20;
+const LAST_LINES = 15;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 
 for (const path of process.argv.slice(2)) {
@@ -28,7 +29,10 @@ process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
 
 /** Indented, so that no line of it is taken for one of this report. */
 function shortened(message) {
-  return message.split('\n').slice(0, FAILURE_LINES_MAX).join('\n').replaceAll(/^/gm, '    ');
+  const lines = message.split('\n');
+  const left = lines.length - FIRST_LINES - LAST_LINES;
+  if (left > 0) lines.splice(FIRST_LINES, left, `... ${left} lines ...`);
+  return lines.map((line) => `    ${line}`).join('\n');
 }
 
 function filesOf(path) {

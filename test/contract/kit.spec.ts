@@ -42,7 +42,7 @@ describe.concurrent('every broken backend is caught by name: one that', () => {
   beforeAll(fixSeed);
   afterAll(() => void vi.unstubAllEnvs());
 
-  it.each(brokenBackends)('$fault', { timeout: 60_000 }, async ({ subject, caughtBy }) => {
+  it.each(brokenBackends)('$fault', { timeout: 120_000 }, async ({ subject, caughtBy }) => {
     const runner = recorded(subject);
     expect(await failuresOf(runner, caughtBy)).toEqual(caughtBy);
     const kept = UNRELATED.length - (await failuresOf(runner, UNRELATED)).length;

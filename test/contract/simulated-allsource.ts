@@ -20,37 +20,6 @@ const DIRECTORY = '/data';
 /** What a sync of the slow disk takes, so long that the log hands it to a thread, where it can be held. */
 const SLOW_SYNC_MS = 2;
 
-/** A disk whose next read may fail. */
-class Place {
-  #files: FailingFileSystem;
-  #error: Error | undefined;
-
-  constructor(isSlow: boolean) {
-    this.#files = this.#watched(new FailingFileSystem(isSlow ? SLOW_SYNC_MS : 0));
-  }
-
-  get files(): FailingFileSystem {
-    return this.#files;
-  }
-
-  losePower(seed: number): void {
-    this.#files = this.#watched(this.#files.afterPowerLoss({ seed }));
-  }
-
-  failNextRead(error: Error): void {
-    this.#error = error;
-  }
-
-  #watched(files: FailingFileSystem): FailingFileSystem {
-    files.readFailure = () => {
-      const error = this.#error;
-      this.#error = undefined;
-      return error;
-    };
-    return files;
-  }
-}
-
 /**
  * The store with somebody beside it who closes it and opens it again when it takes no more appends: with that a retry
  * after an unknown outcome needs nothing else. Between any two operations it may be told to do something more.
@@ -145,10 +114,11 @@ export function simulatedSubject(
   { name, options = {}, isWeak = false, afterAppend, runs }: SimulatedSubject,
   seed: number,
 ): ContractSubject {
-  const places = new Map<string, Place>();
+  /** The disk of each place. */
+  const disks = new Map<string, FailingFileSystem>();
   let crashes = 0;
-  const at = (place: string): Place => {
-    const known = places.get(place);
+  const diskAt = (place: string): FailingFileSystem => {
+    const known = disks.get(place);
     if (known === undefined) throw new Error(`nothing is open at ${place}`);
     return known;
   };
@@ -157,21 +127,20 @@ export function simulatedSubject(
   const strong: ContractFaults = {
     unknownOutcome(place, written) {
       // A sync that fails leaves what was written in the page cache, where the next opening finds it.
-      at(place).files.failAt(written ? isSyncOfLog : isWriteOfLog, { code: 'EIO' });
+      diskAt(place).failAt(written ? isSyncOfLog : isWriteOfLog, { code: 'EIO' });
     },
     holdNextAppend(place) {
-      const hold = at(place).files.holdNextSync();
+      const hold = diskAt(place).holdNextSync();
       return () => hold.release();
     },
-    failNextAppend: (place) => at(place).files.failAt(isWriteOfLog, { code: 'ENOSPC' }, { partial: 100 }),
+    failNextAppend: (place) => diskAt(place).failAt(isWriteOfLog, { code: 'ENOSPC' }, { partial: 100 }),
   };
   // Else sealing reads, too, and meets the fault in the place of the reader.
   const onlyReadersRead = options.enableWal !== false && afterAppend === undefined;
   return {
     name: `allsource, ${name}`,
     open(place) {
-      const opened = places.get(place) ?? new Place(!isWeak);
-      places.set(place, opened);
+      if (!disks.has(place)) disks.set(place, new FailingFileSystem(isWeak ? 0 : SLOW_SYNC_MS));
       return new WatchedOver(
         () =>
           new AllSourceBackend(
@@ -182,23 +151,27 @@ export function simulatedSubject(
               recentCacheBytes: 0,
               ...options,
             },
-            hostOn(opened.files),
+            hostOn(diskAt(place)),
           ),
         afterAppend,
       );
     },
-    remove: (place) => void places.delete(place),
+    remove: (place) => void disks.delete(place),
     faults: {
       ...(isWeak ? {} : strong),
       ...(onlyReadersRead
         ? {
             failNextRead(place, error) {
-              at(place).failNextRead(Object.assign(error, { code: 'EIO', syscall: 'read' }));
+              const disk = diskAt(place);
+              disk.readFailure = () => {
+                disk.readFailure = () => undefined;
+                return Object.assign(error, { code: 'EIO', syscall: 'read' });
+              };
             },
           }
         : {}),
       crash(place) {
-        at(place).losePower(seed + ++crashes);
+        disks.set(place, diskAt(place).afterPowerLoss({ seed: seed + ++crashes }));
       },
     },
     capabilities: {

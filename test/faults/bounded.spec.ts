@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { StoreFailedError } from '../../lib/backends/allsource/allsource.errors.js';
 import { commitOf } from '../../lib/testing/contract/sample-events.js';
+import { eventually } from '../eventually.js';
 import { events } from './commit-history.js';
 import { FailingFileSystem, type Operation } from './failing-file-system.js';
 import { openOn } from './simulated-store.js';
@@ -16,13 +17,13 @@ describe('a disk that is nearly full', () => {
     files.failAt(isSpare, { code: 'ENOSPC' }, { times: Infinity });
     // More than half of the file is in use from here on, and it is not full.
     for (let i = 0; i < 30; i++) await store.append(commitOf({ 's-1': events(1, 1_500) }));
-    await vi.waitFor(() => expect(files.log.filter(isSpare)).toHaveLength(atOpening + 1));
+    await eventually(() => expect(files.log.filter(isSpare)).toHaveLength(atOpening + 1));
     for (let i = 0; i < 10; i++) await store.append(commitOf({ 's-1': events(1, 20) }));
     expect(files.log.filter(isSpare)).toHaveLength(atOpening + 1);
     files.freeSpace();
     // One more file is begun, in place, and more than half of it used: the next one is made beside it again.
     for (let i = 0; i < 40; i++) await store.append(commitOf({ 's-1': events(1, 1_500) }));
-    await vi.waitFor(() => expect(files.log.filter(isSpare).length).toBeGreaterThan(atOpening + 2));
+    await eventually(() => expect(files.log.filter(isSpare).length).toBeGreaterThan(atOpening + 2));
     await store.close();
   });
 });

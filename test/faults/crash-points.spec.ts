@@ -167,14 +167,15 @@ interface DiskKind {
   readonly disk: 'a fast disk' | 'a slow disk';
   readonly syncMs: number;
   readonly whole: Life;
-  /** Operations of a life that nothing ends, and a few more, since what threads do may take other turns. */
+  /** Operations of a life that nothing ends. */
   readonly points: number;
 }
 
 async function diskKind(disk: DiskKind['disk'], syncMs: number): Promise<DiskKind> {
   const whole = await run(syncMs);
+  const points = whole.files.operations;
   await end(whole);
-  return { disk, syncMs, whole, points: whole.files.operations + 4 };
+  return { disk, syncMs, whole, points };
 }
 
 const FAST = await diskKind('a fast disk', 0);
@@ -214,6 +215,7 @@ describe.each([
   it.each(Array.from({ length: PARTS }, (_, i) => i))(seeded('part %i'), async (part) => {
     for (let at = 1 + part; at <= points; at += PARTS) {
       const life = await run(syncMs, (files) => files.losePowerAt(at, { torn }));
+      expect(isOff(life.files), `the power is off after operation ${at}`).toBe(true);
       cases.points++;
       for (const choice of choices(at)) {
         const files = life.files.afterPowerLoss(choice);
@@ -250,6 +252,7 @@ describe.each([FAST, SLOW])('power loss while a crashed store is opened: $disk',
   it.each(Array.from({ length: PARTS }, (_, i) => i))(seeded('part %i'), async (part) => {
     for (let at = 3 + part * 5; at <= points; at += PARTS * 5) {
       const life = await run(syncMs, (files) => files.losePowerAt(at, { torn: at % 2 === 0 }));
+      expect(isOff(life.files), `the power is off after operation ${at}`).toBe(true);
       for (const first of [{ seed: (seed + at) >>> 0 }, 'process death'] as const) {
         const crashed = (): FailingFileSystem =>
           first === 'process death' ? life.files.afterProcessDeath() : life.files.afterPowerLoss(first);

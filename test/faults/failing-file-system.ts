@@ -65,7 +65,13 @@ export class FailingFileSystem implements FileSystem {
   readFailure: (path: string) => Error | undefined = () => undefined;
   readonly #disk: Disk;
   readonly #log: Operation[] = [];
-  readonly #failures: { at: At; code: string; left: number; options: FailureOptions }[] = [];
+  readonly #finished: Operation[] = [];
+  readonly #failures: {
+    readonly isMeant: (operation: Operation) => boolean;
+    readonly code: string;
+    left: number;
+    readonly options: FailureOptions;
+  }[] = [];
   readonly #holds: { reached(): void; released: Promise<void> }[] = [];
   #elapsedMs = 0;
   #full = false;
@@ -93,8 +99,14 @@ export class FailingFileSystem implements FileSystem {
     return this.#log.length;
   }
 
+  /** Those that were begun, in that order. */
   get log(): readonly Operation[] {
     return this.#log;
+  }
+
+  /** Those that have succeeded, in the order in which they did. */
+  get finished(): readonly Operation[] {
+    return this.#finished;
   }
 
   /**
@@ -103,7 +115,11 @@ export class FailingFileSystem implements FileSystem {
    */
   failAt(at: At, error: { readonly code: string }, options: FailureOptions = {}): void {
     assert(typeof at !== 'number' || at > this.operations, `operation ${String(at)} is over`);
-    this.#failures.push({ at, code: error.code, left: options.times ?? 1, options });
+    const { times = 1 } = options;
+    // By the number alone: on threads an operation may begin before another one, and happen after it.
+    const isMeant =
+      typeof at === 'function' ? at : ({ number }: Operation) => number >= at && number < at + times;
+    this.#failures.push({ isMeant, code: error.code, left: times, options });
   }
 
   /** Ends every failure by ENOSPC. */
@@ -113,8 +129,8 @@ export class FailingFileSystem implements FileSystem {
   }
 
   /**
-   * Lets operation `number` and all that follow throw a PowerLoss, before the operation has done anything. A torn one
-   * was under way: of a write the first half of its sectors joins what is unsynced, of a name operation all of it;
+   * Lets operation `number` and all that happen later throw a PowerLoss, before the operation has done anything. A torn
+   * one was under way: of a write the first half of its sectors joins what is unsynced, of a name operation all of it;
    * a sync has made the first half of its writes durable.
    */
   losePowerAt(number: number, options: { readonly torn?: boolean } = {}): void {
@@ -270,12 +286,12 @@ export class FailingFileSystem implements FileSystem {
     const { kind, path, to } = operation;
     const fail = (code: string): Error => systemError(code, SYSTEM_CALLS[kind], path, to);
     if (this.#full && ['create', 'write', 'makeDirectory'].includes(kind)) throw fail('ENOSPC');
-    const failure = this.#failures.find(({ at, left, options: { times = 1 } }) => {
-      if (typeof at === 'function') return left > 0 && at(operation);
-      // By its number alone: on threads an operation may begin before another one, and happen after it.
-      return left > 0 && operation.number >= at && operation.number < at + times;
-    });
-    if (failure === undefined) return act.whole();
+    const failure = this.#failures.find(({ isMeant, left }) => left > 0 && isMeant(operation));
+    if (failure === undefined) {
+      const outcome = act.whole();
+      this.#finished.push(operation);
+      return outcome;
+    }
     failure.left--;
     this.#full ||= failure.options.untilSpaceIsFreed ?? false;
     act.failed?.(failure.options.partial ?? 0);

@@ -7,6 +7,7 @@ import type { Job, JobRunner } from '../../lib/backends/allsource/jobs/job.js';
 import { ProcessRunner } from '../../lib/backends/allsource/jobs/process-runner.js';
 import { StoreClosedError } from '../../lib/core/errors/store.errors.js';
 import { commitOf } from '../../lib/testing/contract/sample-events.js';
+import { eventually } from '../eventually.js';
 import { events, eventsOf } from './commit-history.js';
 import { FailingFileSystem } from './failing-file-system.js';
 import { DIRECTORY, hostOn, openOn } from './simulated-store.js';
@@ -50,14 +51,14 @@ describe('a store that fails while it seals', () => {
     } as const;
     const store = await storeWith(files, options, () => held);
     await append(store, 400);
-    await vi.waitFor(async () => expect(await figure(store, 'walSegments')).toBe('2'));
+    await eventually(async () => expect(await figure(store, 'walSegments')).toBe('2'));
     // From here on appends wait for the round.
     await append(store, 5_000);
     const waiting = [append(store), append(store)].map((appended) =>
       appended.catch((error: unknown) => error),
     );
     files.failAt(({ kind, path }) => kind === 'sync' && path.endsWith('.wal'), { code: 'EIO' }, { times: 9 });
-    await vi.waitFor(async () => expect(await figure(store, 'isFailed')).toBe('true'));
+    await eventually(async () => expect(await figure(store, 'isFailed')).toBe('true'));
     seal();
     for (const error of await Promise.all(waiting)) expect(error).toBeInstanceOf(StoreFailedError);
     await expect(append(store)).rejects.toThrow(StoreFailedError);
@@ -78,7 +79,7 @@ describe('sealing that fails', () => {
       });
       await append(store);
       await append(store, 6_000);
-      await vi.waitFor(() => expect(jobs).toBe(1));
+      await eventually(() => expect(jobs).toBe(1));
       for (let attempt = 2; attempt <= 40; attempt++) {
         await append(store);
         await vi.advanceTimersByTimeAsync(5_000);
@@ -87,7 +88,7 @@ describe('sealing that fails', () => {
       expect(files.list(DIRECTORY.log).length).toBeLessThanOrEqual(3);
       fails = false;
       await vi.advanceTimersByTimeAsync(5_000);
-      await vi.waitFor(async () => expect(await figure(store, 'lastSealingError')).toBe(''));
+      await eventually(async () => expect(await figure(store, 'lastSealingError')).toBe(''));
       await store.flush();
       expect(await store.verify()).toMatchObject({ ok: true, events: 41 });
       await store.close();

@@ -4,7 +4,6 @@ import { type AllSourceOptions, settingsOf } from '../../lib/backends/allsource/
 import { repairStore, type RepairReport } from '../../lib/backends/allsource/care/repair.js';
 import type { FileSystem } from '../../lib/backends/allsource/files/file-system.js';
 import { readWhole, StoreDirectory } from '../../lib/backends/allsource/files/store-directory.js';
-import { FailingFileSystem } from './failing-file-system.js';
 import type { StorageHost } from '../../lib/backends/allsource/storage-host.js';
 
 const PLACE = '/data';
@@ -21,14 +20,15 @@ const SMALL: AllSourceOptions = {
 let started = 0;
 
 /** Every opening has a time of its own, so names made from it never meet. */
-export function hostOn(files: FileSystem): StorageHost {
+/** @param files with the simulated time, where they have one */
+export function hostOn(files: FileSystem & { readonly elapsedMs?: number }): StorageHost {
   const now = 1_700_000_000_000 + ++started;
   return {
     files,
     lock: () => Promise.resolve({ isHeld: () => true, release: () => Promise.resolve() }),
     newWorkerRunner: () => undefined,
     now: () => now,
-    elapsed: () => (files instanceof FailingFileSystem ? files.elapsedMs : 0),
+    elapsed: () => files.elapsedMs ?? 0,
     newStoreId: () => '0123456789abcdef',
   };
 }

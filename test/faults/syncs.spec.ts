@@ -54,16 +54,22 @@ describe('mode commit', () => {
     await store.close();
   });
 
-  it('acknowledges nothing before the sync that covers it has returned', async () => {
-    const files = new FailingFileSystem();
+  it.each([
+    ['a fast disk', 0],
+    ['a slow disk, on a thread', 2],
+  ])('acknowledges nothing before the sync that covers it has returned: %s', async (_, syncMs) => {
+    const files = new FailingFileSystem(syncMs);
     const store = await openOn(files, { walSegmentBytes: 65_536 });
-    const appends = Array.from({ length: 50 }, async (_, i) => {
-      const from = files.operations;
+    const append = async (i: number): Promise<void> => {
+      const from = files.finished.length;
       await store.append(commitOf({ [`s-${i}`]: [encoded(i)] }));
-      expect(kinds(since(files, from).filter(isLog))).toMatch(/write sync/);
-      expect(unsynced(files.log).files.filter((path) => path.endsWith('.wal'))).toEqual([]);
-    });
-    await Promise.all(appends);
+      expect(kinds(files.finished.slice(from).filter(isLog))).toMatch(/write sync/);
+      expect(unsynced(files.finished).files.filter((path) => path.endsWith('.wal'))).toEqual([]);
+    };
+    await append(0);
+    expect((await store.stats()).backendSpecific['syncsOnThread']).toBe(String(syncMs > 0));
+    await Promise.all(Array.from({ length: 50 }, (_, i) => append(i + 1)));
+    for (let i = 51; i < 60; i++) await append(i);
     await store.close();
   });
 

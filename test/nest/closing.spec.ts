@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   AllFrameModule,
   EventHandler,
@@ -13,6 +13,7 @@ import {
 } from '@allframe/nestjs';
 import { FakeClock } from '@allframe/nestjs/testing';
 import { Inject, Injectable, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { eventually } from '../eventually.js';
 import { MoneyDeposited, ReceiptSent } from './bank.js';
 import { compiled, Gate, Journal, RecordingLogger, started, turn } from './running-app.js';
 
@@ -97,7 +98,7 @@ describe('closing', () => {
     await clerk.begun.reaches(1);
     let closed = false;
     const closing = app.close().then(() => (closed = true));
-    await vi.waitFor(() => expect(clock.pending).toBe(1));
+    await eventually(() => expect(clock.pending).toBe(1));
     await clock.advance(299);
     expect(closed).toBe(false);
     await clock.advance(1);

@@ -12,6 +12,7 @@ import {
 } from '@allframe/nestjs';
 import { FakeClock } from '@allframe/nestjs/testing';
 import { Inject, Injectable, Logger, type LoggerService, Module } from '@nestjs/common';
+import { eventually } from '../eventually.js';
 import { Account, AccountOpened, Accounts, MoneyDeposited } from './bank.js';
 import { compiled, RecordingLogger, startFailure } from './running-app.js';
 
@@ -192,7 +193,7 @@ describe('forRoot: its options', () => {
     });
     await ready;
     await store.append('note-1', [plain]);
-    await vi.waitFor(() => expect(logger.errors).toEqual([{ message: expect.any(String), error: failure }]));
+    await eventually(() => expect(logger.errors).toEqual([{ message: expect.any(String), error: failure }]));
   });
 
   it('without a logger: Nest is told, with the stack of the error', async () => {
@@ -203,7 +204,7 @@ describe('forRoot: its options', () => {
     onTestFinished(() => Logger.overrideLogger(false));
     await app.init();
     await app.get(EventStore).append('account-1', [new AccountOpened('Ada')]);
-    await vi.waitFor(() => expect(nest.error).toHaveBeenCalledOnce());
+    await eventually(() => expect(nest.error).toHaveBeenCalledOnce());
     const [message, stack, context] = nest.error.mock.calls[0] as string[];
     expect(message).toMatch(
       /^Failing@onOpened failed at event [0-9a-f-]{36} \(account\.opened, position 1\)$/,

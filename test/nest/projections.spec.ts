@@ -52,7 +52,7 @@ class BankService {
 
   async deposit(id: string, amount: number): Promise<number> {
     const result = await this.accounts.deposit(id, amount);
-    await this.projections.waitFor('balances', result?.position ?? 0, { timeoutMs: 1000 });
+    await this.projections.waitFor('balances', result?.position ?? 0, patient);
     return this.balances.of(`account-${id}`);
   }
 }

@@ -1,6 +1,7 @@
 import { Limits, ProjectionBlockedError, ProjectionStoppedError } from '@allframe/nestjs';
 import { FakeClock } from '@allframe/nestjs/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../eventually.js';
 import { openStore } from '../store/bank.js';
 import { gate } from '../store/gate.js';
 import { Reports } from '../store/reports.js';
@@ -42,7 +43,7 @@ describe('a projection', () => {
       { type: 'noted', data: 1 },
       { type: 'noted', data: 2 },
     ]);
-    await vi.waitFor(() => expect(registry.status('p').state).toBe('running'));
+    await eventually(() => expect(registry.status('p').state).toBe('running'));
     const waiting = expect(registry.waitFor('p', 2)).rejects.toBeInstanceOf(ProjectionStoppedError);
     registry.abandon();
     await waiting;

@@ -6,6 +6,7 @@ import {
   type StreamQuery,
 } from '@allframe/nestjs';
 import { describe, expect, it, vi } from 'vitest';
+import { eventually } from '../eventually.js';
 
 /** Gives the same page again and again, and never says that it is the last one. */
 class StuckBackend extends InMemoryBackend {
@@ -34,7 +35,7 @@ describe('a backend whose pages do not move on', () => {
     const store = await EventStore.open(new StuckBackend(), { logger });
     await store.append('a', [{ type: 'x', data: 1 }]);
     store.subscribe(() => undefined, { after: 0 });
-    await vi.waitFor(() => expect(logger.error).toHaveBeenCalled());
+    await eventually(() => expect(logger.error).toHaveBeenCalled());
     expect(String(logger.error.mock.calls[0]?.[1])).toMatch(/no further than the one before/);
     await store.close();
   });

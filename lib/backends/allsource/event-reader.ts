@@ -105,13 +105,14 @@ export class EventReader {
       const wanted = filter === undefined ? limit - events.length : Limits.filteredReadEvents;
       const count = Math.min(wanted, left, newest - after);
       from = newest - count + 1;
-      left -= count;
-      for (const event of (await this.#between(from, newest)).reverse()) {
-        if (filter !== undefined && !passesFilter(event, filter)) continue;
-        events.push(event);
-        if (events.length < limit) continue;
-        from = event.position;
-        break;
+      const found = await this.#between(from, newest);
+      left -= Math.max(1, found.length);
+      for (const event of found.reverse()) {
+        if (filter === undefined || passesFilter(event, filter)) events.push(event);
+        if (events.length === limit) {
+          from = event.position;
+          break;
+        }
       }
     }
     return { events, through: Math.min(from, last + 1), atEnd: from <= after + 1 };

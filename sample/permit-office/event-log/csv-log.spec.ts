@@ -163,7 +163,7 @@ describe('a CSV log', () => {
     }
 
     expect(aheadMax).toBeLessThan(512 * 1024);
-    await vi.waitFor(() => expect(openedFile().closed).toBe(true));
+    await vi.waitFor(() => expect(openedFile().closed).toBe(true), { timeout: 5_000 });
   });
 });
 

@@ -140,7 +140,7 @@ describe('GET /events', { timeout: 30_000 }, () => {
     const client = new AbortController();
     await office.events(undefined, client.signal);
     client.abort();
-    await vi.waitFor(() => expect(unsubscribed).toHaveBeenCalledOnce());
+    await vi.waitFor(() => expect(unsubscribed).toHaveBeenCalledOnce(), { timeout: 5_000 });
   });
 
   it('ends when the office closes', async () => {

