@@ -174,6 +174,7 @@ export class AllSourceBackend extends EventStoreBackend {
   /**
    * Reads the whole store and checks it: frames and their chain, positions, versions, sealed files against the
    * manifest. Appends go on meanwhile.
+   * @throws StoreClosedError if the store is closed before it ends
    */
   async verify(): Promise<VerificationReport> {
     const store = this.#opened('verify');
@@ -182,8 +183,8 @@ export class AllSourceBackend extends EventStoreBackend {
 
   /**
    * Copies the store as it is at this moment into an empty or new directory; appends go on meanwhile. The copy is a
-   * store like any other.
-   * @throws StorageUnavailableError
+   * store like any other. One that ends with an error is not finished, and cannot be opened.
+   * @throws StorageUnavailableError, and StoreClosedError if the store is closed before it ends
    */
   async backup(targetDirectory: string): Promise<BackupReport> {
     const store = this.#opened('backup');

@@ -113,6 +113,14 @@ export class AllSourceStore {
     return { events: this.#events, streams: this.#streams, snapshots: this.opened.records.snapshots };
   }
 
+  /**
+   * For long work between its steps: closing waits for no more than one of them.
+   * @throws StoreClosedError
+   */
+  assertOpen(operation: string): void {
+    if (this.#isClosing) throw new StoreClosedError(operation);
+  }
+
   append(commit: Commit): Promise<readonly AppendResult[]> {
     if (this.#isClosing) return Promise.reject(new StoreClosedError('append'));
     return this.#stage.append(commit);

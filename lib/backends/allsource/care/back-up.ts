@@ -55,9 +55,12 @@ export async function backUp(
     }),
     ...manifest.runs.map(({ name }) => [runPath(from, name), runPath(to, name)] as const),
   ];
-  for (const [source, copy] of copies) bytes += await copyFile(store.files.sealed, source, files, copy);
+  const onStep = (): void => store.assertOpen('backup');
+  for (const [source, copy] of copies) {
+    bytes += await copyFile(store.files.sealed, source, files, copy, onStep);
+  }
   for (const { name, path, bytes: end } of log) {
-    bytes += await copyFile(store.files.log, path, files, join(to.log, name), end);
+    bytes += await copyFile(store.files.log, path, files, join(to.log, name), onStep, end);
   }
   for (const folder of [to.segments, to.index, to.records, to.log]) files.syncDirectory(folder);
   // Last: until it is there, the copy is no store.
@@ -95,6 +98,7 @@ async function copyFile(
   source: string,
   to: FileSystem,
   copy: string,
+  onStep: () => void,
   end = Infinity,
 ): Promise<number> {
   const input = from.open(source, 'read');
@@ -108,6 +112,7 @@ async function copyFile(
         // Behind what is acknowledged a file of the log has to hold nothing.
         if (at + got > end) buffer.fill(0, Math.max(0, end - at), got);
         await output.writeOnThread(buffer, 0, got, at);
+        onStep();
       }
       await output.syncOnThread();
       return size;

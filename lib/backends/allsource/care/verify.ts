@@ -88,7 +88,7 @@ class Verification {
         const table = openSortedTable(files.sealed, path, new ByteCache(0));
         try {
           for (const _record of table.entries()) {
-            if (++this.#records % RECORDS_AT_ONCE === 0) await setImmediate();
+            if (++this.#records % RECORDS_AT_ONCE === 0) await this.#pause();
           }
         } finally {
           table.close();
@@ -119,7 +119,13 @@ class Verification {
         throw error;
       this.#problems.push(error instanceof Error ? error.message : String(error));
     }
+    await this.#pause();
+  }
+
+  /** Others have their turn. @throws StoreClosedError if closing was one of them */
+  async #pause(): Promise<void> {
     await setImmediate();
+    this.store.assertOpen('verify');
   }
 
   async #checkSegment(segment: SealedSegment): Promise<void> {
@@ -128,7 +134,7 @@ class Verification {
     for (const { streamId, lastVersion } of segment.heads()) indexed.set(streamId, lastVersion);
     for await (const events of segment.groups()) {
       for (const event of events) this.#checkEvent(event, paths.events);
-      await setImmediate();
+      await this.#pause();
     }
     for (const [streamId, lastVersion] of indexed) {
       if (this.#versions.get(streamId) === lastVersion) continue;
@@ -149,7 +155,7 @@ class Verification {
       for (const event of eventsOf(header, body)) this.#checkEvent(event, path);
       if (offset < pauseAt) continue;
       pauseAt = offset + LOG_BYTES_AT_ONCE;
-      await setImmediate();
+      await this.#pause();
     }
   }
 
