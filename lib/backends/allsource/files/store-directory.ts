@@ -47,7 +47,12 @@ export function ensureDirectory(files: FileSystem, path: string): void {
   if (parent !== path) ensureDirectory(files, parent);
   attempt(
     () => {
-      files.makeDirectory(path);
+      try {
+        files.makeDirectory(path);
+      } catch (error) {
+        // Another process that opens the store may have been faster; which of them gets it, the lock decides.
+        if (files.stat(path)?.kind !== 'directory') throw error;
+      }
       files.syncDirectory(parent);
     },
     path,
