@@ -13,12 +13,9 @@ import {
 } from '@allframe/nestjs';
 import type { ContractFaults, ContractSubject } from '@allframe/nestjs/testing';
 import { FailingFileSystem, type Operation } from '../faults/failing-file-system.js';
-import { hostOn } from '../faults/simulated-store.js';
+import { hostOn, SLOW_SYNC_MS } from '../faults/simulated-store.js';
 
 const DIRECTORY = '/data';
-
-/** What a sync of the slow disk takes, so long that the log hands it to a thread, where it can be held. */
-const SLOW_SYNC_MS = 2;
 
 /**
  * The store with somebody beside it who closes it and opens it again when it takes no more appends: with that a retry
@@ -140,6 +137,7 @@ export function simulatedSubject(
   return {
     name: `allsource, ${name}`,
     open(place) {
+      // A slow one leaves its syncs to a thread, where they can be held.
       if (!disks.has(place)) disks.set(place, new FailingFileSystem(isWeak ? 0 : SLOW_SYNC_MS));
       return new WatchedOver(
         () =>

@@ -6,7 +6,7 @@ import { SNAPSHOT_COLLECTION } from '../../lib/core/commit.js';
 import { seed, seeded } from '../store/seed.js';
 import { CommitHistory, events } from './commit-history.js';
 import { FailingFileSystem, type PowerLossChoice } from './failing-file-system.js';
-import { openOn } from './simulated-store.js';
+import { DISKS, openOn } from './simulated-store.js';
 
 const BACKUP = '/backup';
 /** Random power losses per crash point; `ALLFRAME_RUNS=20` tries more. */
@@ -163,26 +163,25 @@ const cases = { points: 0, powerLosses: 0, processDeaths: 0, nested: 0 };
 afterAll(() => process.stdout.write(`crash points: ${JSON.stringify(cases)}\n`));
 
 interface DiskKind {
-  /** Of a slow disk the log is written and synced on threads, and other operations come between. */
-  readonly disk: 'a fast disk' | 'a slow disk';
+  readonly disk: string;
   readonly syncMs: number;
   readonly whole: Life;
   /** Operations of a life that nothing ends. */
   readonly points: number;
 }
 
-async function diskKind(disk: DiskKind['disk'], syncMs: number): Promise<DiskKind> {
+async function diskKind([disk, syncMs]: (typeof DISKS)[number]): Promise<DiskKind> {
   const whole = await run(syncMs);
   const points = whole.files.operations;
   await end(whole);
   return { disk, syncMs, whole, points };
 }
 
-const FAST = await diskKind('a fast disk', 0);
-const SLOW = await diskKind('a slow disk', 2);
+const KINDS: DiskKind[] = [];
+for (const disk of DISKS) KINDS.push(await diskKind(disk));
 
 describe('a life that nothing ends', () => {
-  it.each([FAST, SLOW])('does everything to the disk that a store can do: $disk', ({ whole }) => {
+  it.each(KINDS)('does everything to the disk that a store can do: $disk', ({ whole }) => {
     expect(whole.history.acknowledged).toBe(whole.history.tried);
     const done = new Set(
       whole.files.log.map(({ kind, path, to }) => {
@@ -206,12 +205,12 @@ describe('a life that nothing ends', () => {
   });
 });
 
-describe.each([
-  { ...FAST, torn: false },
-  { ...FAST, torn: true },
-  { ...SLOW, torn: false },
-  { ...SLOW, torn: true },
-])('power loss at every operation of $disk, torn: $torn', ({ syncMs, points, torn }) => {
+describe.each(
+  KINDS.flatMap((kind) => [
+    { ...kind, torn: false },
+    { ...kind, torn: true },
+  ]),
+)('power loss at every operation of $disk, torn: $torn', ({ syncMs, points, torn }) => {
   it.each(Array.from({ length: PARTS }, (_, i) => i))(seeded('part %i'), async (part) => {
     for (let at = 1 + part; at <= points; at += PARTS) {
       const life = await run(syncMs, (files) => files.losePowerAt(at, { torn }));
@@ -248,7 +247,7 @@ describe.each([
   });
 });
 
-describe.each([FAST, SLOW])('power loss while a crashed store is opened: $disk', ({ syncMs, points }) => {
+describe.each(KINDS)('power loss while a crashed store is opened: $disk', ({ syncMs, points }) => {
   it.each(Array.from({ length: PARTS }, (_, i) => i))(seeded('part %i'), async (part) => {
     for (let at = 3 + part * 5; at <= points; at += PARTS * 5) {
       const life = await run(syncMs, (files) => files.losePowerAt(at, { torn: at % 2 === 0 }));

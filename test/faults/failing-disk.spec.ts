@@ -6,7 +6,7 @@ import { commitOf, encoded } from '../../lib/testing/contract/sample-events.js';
 import { Appends, idsOf, work } from './appends.js';
 import { events, eventsOf } from './commit-history.js';
 import { FailingFileSystem, type Operation } from './failing-file-system.js';
-import { openOn } from './simulated-store.js';
+import { DISKS, openOn } from './simulated-store.js';
 
 const isLog = ({ path }: Operation): boolean => path.endsWith('.wal');
 
@@ -24,12 +24,6 @@ async function operationsOfWork(syncMs: number): Promise<readonly [number, numbe
   await store.close();
   return [first, last];
 }
-
-/** Of a slow one the log is written and synced on threads, and other operations come between. */
-const DISKS = [
-  ['a fast disk', 0],
-  ['a slow disk', 2],
-] as const;
 
 afterEach(() => void vi.useRealTimers());
 

@@ -14,7 +14,7 @@ import type { StoredEvent } from '../../lib/core/stored-event.js';
 import { commitOf, encoded } from '../../lib/testing/contract/sample-events.js';
 import { seed, seeded } from '../store/seed.js';
 import { FailingFileSystem } from './failing-file-system.js';
-import { openOn } from './simulated-store.js';
+import { openOn, SLOW_SYNC_MS } from './simulated-store.js';
 
 const RUNS = Number(process.env['ALLFRAME_RUNS'] ?? 120);
 const STREAMS = ['order-1', 'order-2', 'user-1'] as const;
@@ -128,7 +128,7 @@ it.each<[string, number, AllSourceOptions]>([
   ['with everything in memory that fits', 0, {}],
   [
     'with nothing in memory, on a slow disk',
-    2,
+    SLOW_SYNC_MS,
     { recentCacheBytes: 0, streamCacheBytes: 0, readCacheBytes: 0, indexCacheBytes: 0 },
   ],
 ])(seeded('AllSource is the memory backend that survives, %s'), async (_, syncMs, options) => {

@@ -19,8 +19,19 @@ const SMALL: AllSourceOptions = {
 
 let started = 0;
 
-/** Every opening has a time of its own, so names made from it never meet. */
-/** @param files with the simulated time, where they have one */
+/** What a sync of a slow disk takes, so long that the log hands it to a thread, where other operations come between. */
+export const SLOW_SYNC_MS = 2;
+
+/** Names of disks, and what a sync of each takes. */
+export const DISKS = [
+  ['a fast disk', 0],
+  ['a slow disk', SLOW_SYNC_MS],
+] as const;
+
+/**
+ * Every opening has a time of its own, so names made from it never meet.
+ * @param files with the simulated time, where they have one
+ */
 export function hostOn(files: FileSystem & { readonly elapsedMs?: number }): StorageHost {
   const now = 1_700_000_000_000 + ++started;
   return {

@@ -7,7 +7,7 @@ import type { AllSourceOptions } from '../../lib/backends/allsource/allsource-op
 import { commitOf, encoded } from '../../lib/testing/contract/sample-events.js';
 import { CommitHistory, events } from './commit-history.js';
 import { FailingFileSystem, type Operation } from './failing-file-system.js';
-import { DIRECTORY, openOn } from './simulated-store.js';
+import { DIRECTORY, DISKS, openOn } from './simulated-store.js';
 
 const isLog = ({ path }: Operation): boolean => path.endsWith('.wal');
 
@@ -54,24 +54,24 @@ describe('mode commit', () => {
     await store.close();
   });
 
-  it.each([
-    ['a fast disk', 0],
-    ['a slow disk, on a thread', 2],
-  ])('acknowledges nothing before the sync that covers it has returned: %s', async (_, syncMs) => {
-    const files = new FailingFileSystem(syncMs);
-    const store = await openOn(files, { walSegmentBytes: 65_536 });
-    const append = async (i: number): Promise<void> => {
-      const from = files.finished.length;
-      await store.append(commitOf({ [`s-${i}`]: [encoded(i)] }));
-      expect(kinds(files.finished.slice(from).filter(isLog))).toMatch(/write sync/);
-      expect(unsynced(files.finished).files.filter((path) => path.endsWith('.wal'))).toEqual([]);
-    };
-    await append(0);
-    expect((await store.stats()).backendSpecific['syncsOnThread']).toBe(String(syncMs > 0));
-    await Promise.all(Array.from({ length: 50 }, (_, i) => append(i + 1)));
-    for (let i = 51; i < 60; i++) await append(i);
-    await store.close();
-  });
+  it.each(DISKS)(
+    'acknowledges nothing before the sync that covers it has returned: %s',
+    async (_, syncMs) => {
+      const files = new FailingFileSystem(syncMs);
+      const store = await openOn(files, { walSegmentBytes: 65_536 });
+      const append = async (i: number): Promise<void> => {
+        const from = files.finished.length;
+        await store.append(commitOf({ [`s-${i}`]: [encoded(i)] }));
+        expect(kinds(files.finished.slice(from).filter(isLog))).toMatch(/write sync/);
+        expect(unsynced(files.finished).files.filter((path) => path.endsWith('.wal'))).toEqual([]);
+      };
+      await append(0);
+      expect((await store.stats()).backendSpecific['syncsOnThread']).toBe(String(syncMs > 0));
+      await Promise.all(Array.from({ length: 50 }, (_, i) => append(i + 1)));
+      for (let i = 51; i < 60; i++) await append(i);
+      await store.close();
+    },
+  );
 
   it('writes 256 concurrent appends in few groups, each with one sync', async () => {
     const files = new FailingFileSystem();

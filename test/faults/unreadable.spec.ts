@@ -68,7 +68,7 @@ describe('a sector that cannot be read', () => {
       files.readFailure = unreadable((path) => path.endsWith(bad));
       await expect(eventsOf(store)).rejects.toThrow(StorageUnavailableError);
       await expect(store.readStream(stream)).rejects.toThrow(/the disk reports an error/);
-      files.readFailure = unreadable(() => false);
+      files.readFailure = () => undefined;
       await store.flush();
     }
     files.readFailure = unreadable((path) => path.endsWith('.run'));

@@ -1,5 +1,5 @@
 /** Reading one's own write: who waits for a projection is told in time, or why not. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   EventStore,
   InMemoryBackend,
@@ -15,6 +15,8 @@ import { PositionWaiters } from '../../lib/projections/position-waiters.js';
 import { numbered, openStore } from '../store/bank.js';
 import { gate, isSettled, turns } from '../store/gate.js';
 import { projection, registered, running } from './hand-made.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 describe('waitFor', () => {
   it('resolves at once for what is reached, and for position 0 before the start', async () => {
@@ -96,14 +98,18 @@ describe('waitFor', () => {
   });
 
   it('waits for ever where it is told to', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     const store = await openStore();
     const registry = running(
       store,
       projection('p', () => undefined),
     );
     const waiting = registry.waitFor('p', 1, { timeoutMs: Infinity });
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    // A timer that were given Infinity itself would end after 1 ms.
+    await vi.advanceTimersByTimeAsync(DAY_MS);
     expect(await isSettled(waiting)).toBe(false);
+    vi.useRealTimers();
     await store.append('s', numbered(1));
     await waiting;
   });

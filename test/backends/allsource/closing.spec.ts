@@ -22,7 +22,7 @@ async function filled(files: FailingFileSystem): Promise<AllSourceBackend> {
   return store;
 }
 
-/** What is read or copied of the sealed events, in the order of the first reads. */
+/** The sealed files that are read from now on. */
 function watched(files: FailingFileSystem): ReadonlySet<string> {
   const read = new Set<string>();
   files.readFailure = (path) => {

@@ -70,7 +70,7 @@ describe('sealing in a worker thread', () => {
         `(p99 ${quiet.p99Ms.toFixed(1)}), and ${busy.maxMs.toFixed(1)} ms (p99 ${busy.p99Ms.toFixed(1)}) with ${appended} appended meanwhile\n`,
     );
     // How long is a question for the benchmarks; here it is whether sealing has happened elsewhere.
-    expect(quiet.maxMs).toBeLessThan(ms / 2);
+    expect(quiet.maxMs).toBeLessThan(ms / 10);
   });
 
   it('hurts nothing when the thread dies, says so, and is done again', async () => {
