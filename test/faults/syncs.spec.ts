@@ -218,6 +218,26 @@ describe('mode interval', () => {
     await store.close();
   });
 
+  it('syncs a file of the log before the next one takes commits, so that only the last one can lose some', async () => {
+    const files = new FailingFileSystem();
+    const store = await openOn(files, { ...INTERVAL, syncEveryMs: 3_600_000, walSegmentBytes: 4096 });
+    const history = new CommitHistory();
+    const active = new Set<string>();
+    for (let i = 0; i < 12; i++) {
+      await history.append(store, { streams: { 's-1': events(1, 1_500) } });
+      const unsyncedLogs = unsynced(files.finished).files.filter((path) => path.endsWith('.wal'));
+      expect(unsyncedLogs).toHaveLength(1);
+      active.add(unsyncedLogs[0] ?? '');
+    }
+    expect(active.size).toBeGreaterThan(3);
+    for (const choice of ['nothing', 'everything', { seed: 1 }, { seed: 2 }, { seed: 3 }] as const) {
+      const again = await openOn(files.afterPowerLoss(choice));
+      expect(await history.check(again, 0)).toBeGreaterThan(8);
+      await again.close();
+    }
+    await store.close();
+  });
+
   it('syncs everything at the end', async () => {
     const files = new FailingFileSystem();
     const store = await openOn(files, { ...INTERVAL, syncEveryMs: 3_600_000 });
