@@ -9,6 +9,7 @@ export default mergeConfig(
       // Only there to end a test that hangs: a busy machine must not fail one that works.
       testTimeout: 30_000,
       hookTimeout: 30_000,
+      globalSetup: ['test/postgres/servers.setup.ts'],
       include: ['test/**/*.spec.ts', 'sample/**/*.spec.ts'],
       exclude: [
         ...configDefaults.exclude,

@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/package/**/*.spec.ts'],
     exclude: [...configDefaults.exclude, 'test/package/fixtures/**'],
-    globalSetup: ['test/package/packed.setup.ts'],
+    globalSetup: ['test/package/packed.setup.ts', 'test/postgres/servers.setup.ts'],
     testTimeout: 180_000,
     hookTimeout: 300_000,
   },

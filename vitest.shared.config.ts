@@ -9,6 +9,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^@allframe\/nestjs\/allsource$/, replacement: at('lib/backends/allsource/index.ts') },
+      { find: /^@allframe\/nestjs\/postgres$/, replacement: at('lib/backends/postgres/index.ts') },
       { find: /^@allframe\/nestjs\/testing$/, replacement: at('lib/testing/index.ts') },
       { find: /^@allframe\/nestjs$/, replacement: at('lib/index.ts') },
     ],

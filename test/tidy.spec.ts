@@ -9,6 +9,7 @@ import { readSources, type Sources } from './tidy/sources.js';
 
 interface Manifest {
   readonly exports: Readonly<Record<string, string | { readonly default: string }>>;
+  readonly bin: Readonly<Record<string, string>>;
   readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
 }
 
@@ -16,9 +17,10 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as Manifest;
 
 /** `./dist/testing/index.js` is built from `lib/testing/index.ts`. */
-const doors = Object.values(manifest.exports).flatMap((door) =>
-  typeof door === 'string' ? [] : [door.default.replace('./dist/', 'lib/').replace(/\.js$/, '.ts')],
-);
+const doors = [...Object.values(manifest.exports), ...Object.values(manifest.bin)].flatMap((door) => {
+  const built = typeof door === 'string' ? door : door.default;
+  return built.endsWith('.js') ? [built.replace('./dist/', 'lib/').replace(/\.js$/, '.ts')] : [];
+});
 /** What is started as a thread of its own is reached by its path, and by no import. */
 const threads = [...readSources(root, ['lib'], []).keys()].filter((path) => path.endsWith('.worker.ts'));
 const optionalPeers = Object.entries(manifest.peerDependenciesMeta ?? {}).flatMap(([name, { optional }]) =>
