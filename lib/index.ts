@@ -24,8 +24,9 @@ export {
 } from './core/errors/input.errors.js';
 export { PositionBeyondHeadError, StoreClosedError } from './core/errors/store.errors.js';
 export { passesFilter } from './core/event-filter.js';
-export { EventStoreBackend } from './core/event-store-backend.js';
+export { EventStoreBackend, type Transactions } from './core/event-store-backend.js';
 export { type ExpectedVersion, expectedPlace, matchesExpectedVersion } from './core/expected-version.js';
+export type { Leases } from './core/leases.js';
 export { Limits } from './core/limits.js';
 export type { AllFrameLogger } from './core/logger.js';
 export type { EventFilter, EventPage, LogQuery, ReadDirection, StreamQuery } from './core/read-page.js';
@@ -86,6 +87,7 @@ export {
   Projection,
   type ProjectionContext,
   type ProjectionOptions,
+  type ProjectionState,
 } from './projections/projection.decorator.js';
 export {
   DuplicateProjectionError,

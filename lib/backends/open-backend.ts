@@ -4,17 +4,24 @@ import type { EventStoreBackend } from '../core/event-store-backend.js';
 const ARGUMENT = 'the URL of the event store';
 
 /** Each backend is loaded only when its scheme is asked for, so that nobody loads a driver they do not use. */
-const backends: Readonly<Record<string, (url: URL) => Promise<EventStoreBackend>>> = {
+const backends: Readonly<Record<string, (url: string) => Promise<EventStoreBackend>>> = {
   'memory:': async () => {
     const { InMemoryBackend } = await import('./memory/in-memory-backend.js');
     return new InMemoryBackend();
   },
   'allsource:': async (url) => {
-    const path = directoryOf(url);
+    const path = directoryOf(new URL(url));
     const { AllSourceBackend } = await import('./allsource/allsource-backend.js');
     return AllSourceBackend.production(path);
   },
+  'postgres:': openPostgres,
+  'postgresql:': openPostgres,
 };
+
+async function openPostgres(connectionString: string): Promise<EventStoreBackend> {
+  const { PostgresBackend } = await import('./postgres/postgres-backend.js');
+  return new PostgresBackend({ connectionString });
+}
 
 /**
  * A backend by its URL; it is opened by the store that uses it.
@@ -22,24 +29,26 @@ const backends: Readonly<Record<string, (url: URL) => Promise<EventStoreBackend>
  * - `memory:` is a new, empty one in this process.
  * - `allsource:./data` and `allsource:/var/lib/shop` are `AllSourceBackend.production` in that directory: a relative path
  *   begins at the working directory, and what has a meaning in URLs is written as `%20`, `%23`, `%25`, `%3F`.
+ * - `postgres://user:password@host:5432/database` is a `PostgresBackend` there; `?schema=orders` names its schema.
  * @throws InvalidArgumentError for a URL that names no backend; the message holds the scheme and never the URL, which
  * may hold a password
  * @publicApi
  */
 export async function openBackend(url: string): Promise<EventStoreBackend> {
   const known = Object.keys(backends).join(', ');
-  if (!URL.canParse(url)) {
+  // Several hosts, as PostgreSQL has them, are no URL by the rules of the web.
+  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0].toLowerCase();
+  if (scheme === undefined || !(URL.canParse(url) || url.includes(','))) {
     throw new InvalidArgumentError(ARGUMENT, `it is not a URL; begin it with one of ${known}`);
   }
-  const parsed = new URL(url);
-  const make = Object.hasOwn(backends, parsed.protocol) ? backends[parsed.protocol] : undefined;
+  const make = Object.hasOwn(backends, scheme) ? backends[scheme] : undefined;
   if (make === undefined) {
     throw new InvalidArgumentError(
       ARGUMENT,
-      `there is no backend for "${parsed.protocol}"; begin it with one of ${known}`,
+      `there is no backend for "${scheme}"; begin it with one of ${known}`,
     );
   }
-  return make(parsed);
+  return make(url);
 }
 
 /** The directory that a URL names. What might be meant otherwise is refused, before a store is made at a wrong place. */

@@ -1,7 +1,17 @@
 import type { AppendResult, Commit, KeyedRecord } from './commit.js';
 import type { BackendStats } from './backend-stats.js';
 import { StoreClosedError } from './errors/store.errors.js';
+import type { Leases } from './leases.js';
 import type { EventPage, LogQuery, StreamQuery } from './read-page.js';
+
+/**
+ * Transactions that a backend begins by itself, for those whose own writes are to be committed with the store's.
+ * @publicApi
+ */
+export interface Transactions {
+  /** Runs `work` in a transaction: committed if it resolves, rolled back if it rejects. `transaction` ends with it. */
+  run<R>(work: (transaction: EventStoreBackend) => Promise<R>): Promise<R>;
+}
 
 /**
  * The backend contract: encoded events in, encoded events out, and keyed records that commit with them.
@@ -17,6 +27,11 @@ import type { EventPage, LogQuery, StreamQuery } from './read-page.js';
 export abstract class EventStoreBackend {
   /** A short name for people, such as `memory`. */
   abstract readonly backendType: string;
+
+  /** Leases, where several processes can have the backend open; `undefined` where only one can. */
+  readonly leases: Leases | undefined = undefined;
+  /** Transactions, where the backend has them; `undefined` where not. */
+  readonly transactions: Transactions | undefined = undefined;
 
   readonly #watchers = new Set<() => void>();
   #owners = 0;

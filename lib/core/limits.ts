@@ -49,13 +49,21 @@ export const Limits = {
   checkpointClaimAttemptsMax: 16,
   /** How long `ProjectionRegistry.waitFor` waits unless told, in milliseconds. */
   waitForTimeoutMs: 5_000,
+  /** How long a projection is one process's own without being renewed, in milliseconds. */
+  leaseTtlMs: 15_000,
+  /** Time between two renewals of leases, in milliseconds. */
+  leaseRenewMs: 4_000,
+  /** First delay before somebody who waits asks how far another process's projection is, in milliseconds; doubled each time. */
+  standbyDelayMs: 10,
+  /** The longest of these delays, in milliseconds. */
+  standbyDelayMaxMs: 500,
   /** Callers that may wait for one projection at once. */
   projectionWaitersMax: 10_000,
   /** How long `close` waits for running handlers unless told, in milliseconds. */
   shutdownTimeoutMs: 10_000,
   /** What AllSource makes durable with one write and one sync, in bytes; a single commit may be larger. */
   groupBytesMax: 32 * 1024 * 1024,
-  /** Appends to AllSource that may wait for their turn: for the disk, for sealing, or for ids to be compared. */
+  /** Appends that may wait for their turn: for the disk, for sealing, for ids to be compared, for the database. */
   appendsWaitingMax: 100_000,
   /** Among how many of the newest events AllSource knows an id wherever it stands, at least. */
   duplicateWindowEvents: 100_000,
@@ -73,4 +81,34 @@ export const Limits = {
   segmentBytesMax: 1024 * 1024 * 1024,
   /** Bytes of the log that AllSource seals at once; a single file of the log may be larger. */
   sealBytesMax: 256 * 1024 * 1024,
+  /** Events that PostgreSQL is sent with one call; a single commit may have more. */
+  appendBatchEventsMax: 1_000,
+  /** JSON that PostgreSQL is sent with one call, in UTF-16 units; a single commit may have more. */
+  appendBatchUnitsMax: 1024 * 1024,
+  /** Events that an import into PostgreSQL copies in one transaction. */
+  importChunkEvents: 10_000,
+  /** Streams whose versions a process remembers between two calls of PostgreSQL. */
+  knownVersionsMax: 50_000,
+  /** How long an append waits in PostgreSQL for appends of other transactions, in milliseconds. */
+  appendLockTimeoutMs: 30_000,
+  /** Times that PostgreSQL is asked once more to do what a deadlock or a race of two transactions has undone. */
+  transactionAttemptsMax: 10,
+  /** How long an append or a read waits for a database that cannot be reached unless told, in milliseconds. */
+  unavailableTimeoutMs: 30_000,
+  /** First delay before a database that cannot be reached is tried again, in milliseconds; doubled each time. */
+  reconnectDelayMs: 20,
+  /** Longest delay before a database that cannot be reached is tried again, in milliseconds. */
+  reconnectDelayMaxMs: 1_000,
+  /** Connections of a pool that PostgreSQL is given unless told. */
+  poolConnectionsMax: 10,
+  /** How long a new connection to PostgreSQL may take unless told, in milliseconds. */
+  connectTimeoutMs: 5_000,
+  /** First delay before PostgreSQL is asked for events of other processes, in milliseconds; doubled while there are none. */
+  pollDelayMs: 20,
+  /** Longest delay before PostgreSQL is asked for events of other processes, in milliseconds. */
+  pollDelayMaxMs: 1_500,
+  /** The same while PostgreSQL tells of new events by itself. */
+  pollDelayNotifiedMs: 5_000,
+  /** Least time between two notifications of one process about its appends, in milliseconds. */
+  notifyEveryMs: 5,
 } as const;

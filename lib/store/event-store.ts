@@ -70,7 +70,8 @@ export class EventStore {
   readonly records: RecordStore;
   readonly checkpoints: CheckpointStore;
 
-  readonly #types = new EventTypes();
+  readonly #types: EventTypes;
+  readonly #options: EventStoreOptions;
   readonly #encoder: EventEncoder;
   readonly #source: ConsumerSource;
   readonly #reader: EventReader;
@@ -90,7 +91,10 @@ export class EventStore {
     /** The opened backend. */
     readonly backend: EventStoreBackend,
     options: EventStoreOptions,
+    types = new EventTypes(),
   ) {
+    this.#types = types;
+    this.#options = options;
     this.registerEvents(options.events ?? []);
     const clock = options.clock ?? systemClock;
     this.#encoder = new EventEncoder(
@@ -295,6 +299,14 @@ export class EventStore {
     checkStreamId(streamId);
     const snapshot = (await this.records.get(SNAPSHOT_COLLECTION, streamId)) as SnapshotData | null;
     return snapshot === null ? null : restorable(snapshot);
+  }
+
+  /**
+   * This store inside of a transaction of its backend, where the backend has them: the same event types and metadata,
+   * and what is appended becomes visible with the transaction. It ends with the transaction and needs no closing.
+   */
+  within(transaction: EventStoreBackend): EventStore {
+    return new EventStore(transaction, { ...this.#options, events: [] }, this.#types);
   }
 
   /** The position of the last event, 0 for an empty store: what a reader has to reach to have seen everything. */

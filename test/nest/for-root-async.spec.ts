@@ -116,7 +116,7 @@ describe('forRootAsync with useFactory', () => {
     ['null', null, /forRootAsync's useFactory: it gave null; give a backend/],
     ['a number', 5432, /it gave number/],
     ['the class instead of an instance', InMemoryBackend, /it gave function/],
-    ['a bad URL', 'postgres:/ada:s3cret@x', /no backend for "postgres:"/],
+    ['a bad URL', 'mysql:/ada:s3cret@x', /no backend for "mysql:"/],
   ])('refuses %s clearly', async (_, given, message) => {
     const failure = await startFailure({
       imports: [AllFrameModule.forRootAsync({ useFactory: () => given as unknown as BackendSource })],

@@ -1,6 +1,6 @@
 /** Closing: what still ends, what no longer begins, and what is found when a place is opened again. */
 import { strict as assert } from 'node:assert';
-import { lastValueFrom, toArray } from 'rxjs';
+import { lastValueFrom, tap, toArray } from 'rxjs';
 import { StoreClosedError } from '../../../core/errors/store.errors.js';
 import type { Clock } from '../../../core/clock.js';
 import { EventStore } from '../../../store/event-store.js';
@@ -218,11 +218,11 @@ export const close: ContractTopic = {
 
     line('events$ completes when the store closes', async (trial) => {
       const store = await trial.open();
-      const seen = new Beside(lastValueFrom(store.events$({ after: 0 }).pipe(toArray())));
-      const follower = trial.follow(store, { after: 0 });
+      const third = gate();
+      const events = store.events$({ after: 0 }).pipe(tap(({ version }) => version === 3 && third.open()));
+      const seen = new Beside(lastValueFrom(events.pipe(toArray())));
       await store.append('s-1', notes(3));
-      await follower.until(3);
-      await someTurns();
+      await trial.within(third.opened, 'the third event');
       await trial.close(store);
       assert.deepEqual(numbersOf(await trial.within(seen.result, 'events$ to complete')), [0, 1, 2]);
     }),

@@ -1,0 +1,162 @@
+import { type Clock, backOffMs, pause } from '../../core/clock.js';
+import { StoreClosedError } from '../../core/errors/store.errors.js';
+import { Limits } from '../../core/limits.js';
+import { type PooledPostgresClient, type PostgresPool, queryRows } from './driver.js';
+import { PostgresRequestError, PostgresUnavailableError } from './postgres.errors.js';
+import { isRefusal, READ_ONLY, sqlStateOf } from './sql-state.js';
+
+export type Rows = readonly (readonly (string | null)[])[];
+
+/** Runs a statement that only reads. */
+export type Read = (operation: string, text: string, values?: readonly unknown[]) => Promise<Rows>;
+
+/** A time by which something has to succeed; delays between attempts double. */
+export class Deadline {
+  readonly #at: number;
+  #attempt = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    timeoutMs: number,
+    private readonly signal: AbortSignal,
+  ) {
+    this.#at = clock.now() + timeoutMs;
+  }
+
+  /** How long until then, in milliseconds; less than 0 when it has passed. */
+  get leftMs(): number {
+    return this.#at - this.clock.now();
+  }
+
+  /** Waits before the next attempt; `false` where there is no time for one. */
+  async retry(): Promise<boolean> {
+    const ms = backOffMs(++this.#attempt, Limits.reconnectDelayMs, Limits.reconnectDelayMaxMs);
+    if (this.signal.aborted || this.clock.now() + ms > this.#at) return false;
+    await pause(this.clock, ms, this.signal);
+    return !this.signal.aborted;
+  }
+}
+
+/**
+ * A pool of connections, and patience: a database that restarts or fails over is waited for, up to a time.
+ */
+export class Database {
+  readonly #closing = new AbortController();
+
+  constructor(
+    private readonly pool: PostgresPool,
+    private readonly timeoutMs: number,
+    private readonly clock: Clock,
+    /** What a connection is given in any case, be it the first attempt or the last. */
+    private readonly connectTimeoutMs: number = Limits.connectTimeoutMs,
+  ) {}
+
+  /** @param timeoutMs for those who cannot wait for so long */
+  deadline(timeoutMs = this.timeoutMs): Deadline {
+    return new Deadline(this.clock, Math.min(timeoutMs, this.timeoutMs), this.#closing.signal);
+  }
+
+  /** Nobody waits for the database any longer. */
+  close(): void {
+    this.#closing.abort();
+  }
+
+  /**
+   * Runs `work` on a connection. One that `work` has failed on, other than by a refused statement, is given up.
+   * @throws PostgresUnavailableError if there is no connection in time, StoreClosedError, and whatever `work` throws
+   */
+  async withClient<T>(
+    operation: string,
+    work: (client: PooledPostgresClient) => Promise<T>,
+    deadline = this.deadline(),
+  ): Promise<T> {
+    const client = await this.#connect(operation, deadline);
+    let isSound = true;
+    // Without a listener, a connection that is cut while nothing runs on it would end the process.
+    const onError = (): void => void (isSound = false);
+    client.on('error', onError);
+    try {
+      return await work(client);
+    } catch (error) {
+      isSound &&= isHealthy(error);
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(!isSound);
+    }
+  }
+
+  /**
+   * Runs a statement that only reads, again on another connection where one is lost.
+   * @throws PostgresUnavailableError, PostgresRequestError, StoreClosedError
+   */
+  async read(operation: string, text: string, values: readonly unknown[] = []): Promise<Rows> {
+    const deadline = this.deadline();
+    for (;;) {
+      try {
+        return await this.withClient(operation, (client) => queryRows(client, text, values), deadline);
+      } catch (error) {
+        if (error instanceof PostgresUnavailableError || error instanceof StoreClosedError) throw error;
+        if (isRefusal(error)) throw refused(operation, error);
+        if (!(await deadline.retry())) throw new PostgresUnavailableError(operation, { cause: error });
+      }
+    }
+  }
+
+  /** A pool that has none to spare lets everybody wait for ever, unless it is told otherwise. */
+  #connection(deadline: Deadline): Promise<PooledPostgresClient> {
+    const { signal } = this.#closing;
+    const ms = Math.max(deadline.leftMs, this.connectTimeoutMs);
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      const end = (): void => {
+        isOver = true;
+        forget();
+        signal.removeEventListener('abort', giveUp);
+      };
+      const giveUp = (): void => {
+        end();
+        reject(new Error(`the pool has given no connection within ${ms} ms`));
+      };
+      const forget = this.clock.after(ms, giveUp);
+      signal.addEventListener('abort', giveUp);
+      this.pool.connect().then(
+        (client) => {
+          // It came too late, and the next one may need it.
+          if (isOver) return client.release();
+          end();
+          resolve(client);
+        },
+        (error: unknown) => {
+          if (!isOver) end();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  async #connect(operation: string, deadline: Deadline): Promise<PooledPostgresClient> {
+    for (;;) {
+      try {
+        return await this.#connection(deadline);
+      } catch (error) {
+        if (this.#closing.signal.aborted) throw new StoreClosedError(operation);
+        // A wrong password, or a database that does not exist, does not mend itself.
+        if (isRefusal(error) || !(await deadline.retry())) {
+          throw new PostgresUnavailableError(operation, { cause: error });
+        }
+      }
+    }
+  }
+}
+
+/** Whether a connection that has brought this error about can go on being used. */
+function isHealthy(error: unknown): boolean {
+  if (error instanceof PostgresRequestError) return error.sqlState !== READ_ONLY;
+  return isRefusal(error);
+}
+
+/** The driver's error in the library's words. */
+export function refused(operation: string, error: unknown): PostgresRequestError {
+  return new PostgresRequestError(operation, sqlStateOf(error) ?? 'unknown', { cause: error });
+}

@@ -1,0 +1,43 @@
+import { appendFunction, appendTurnFunction, decideFunction } from '../append/append-function.js';
+import {
+  type DataType,
+  eventsTable,
+  firstEventsIndex,
+  lastPositionFunction,
+  leasesTable,
+  recordsTable,
+  storeTable,
+  streamCountTable,
+  timelineFunction,
+} from './tables.js';
+
+/** A step from one version of the schema to the next. Steps are never changed once released; a new one is added. */
+export interface Migration {
+  /** From 1, without gaps. */
+  readonly version: number;
+  readonly name: string;
+  /** @param schema quoted */
+  readonly statements: (schema: string, data: DataType) => readonly string[];
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    name: 'events, records, leases, and the function that appends',
+    statements: (schema, data) => [
+      eventsTable(schema, data),
+      firstEventsIndex(schema),
+      recordsTable(schema),
+      storeTable(schema),
+      streamCountTable(schema),
+      leasesTable(schema),
+      timelineFunction(schema),
+      `insert into ${schema}.store (append_lock, timeline) values ((random() * 9e15)::bigint, ${schema}.server_timeline())`,
+      `insert into ${schema}.stream_count default values`,
+      lastPositionFunction(schema),
+      decideFunction(schema),
+      appendFunction(schema),
+      appendTurnFunction(schema),
+    ],
+  },
+];

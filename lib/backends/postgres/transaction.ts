@@ -1,0 +1,230 @@
+import type { BackendStats } from '../../core/backend-stats.js';
+import type { AppendResult, Commit, KeyedRecord } from '../../core/commit.js';
+import { AppendOutcomeUnknownError } from '../../core/errors/append.errors.js';
+import { InvalidArgumentError } from '../../core/errors/input.errors.js';
+import { EventStoreBackend } from '../../core/event-store-backend.js';
+import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
+import { appendCall } from './append/append-lane.js';
+import { answersOf, callValues, type CommitAnswer } from './append/append-batch.js';
+import { KnownVersions } from './append/known-versions.js';
+import { firstResults, placesQuery, placesValues } from './append/repeats.js';
+import { refused, type Rows } from './database.js';
+import { type PostgresClient, queryRows } from './driver.js';
+import { PostgresRequestError } from './postgres.errors.js';
+import type { StoreReads } from './reading/store-reads.js';
+import { isRefusal, sqlStateOf } from './sql-state.js';
+
+const OPERATION = 'withTransaction';
+/** What the server says of `begin` where a transaction has begun already. */
+const ALREADY_BEGUN = '25001';
+/** What it says of every statement after one that failed. */
+const ABORTED = '25P02';
+
+/**
+ * A store as it is inside of a transaction of the user's own: what is appended becomes visible with the user's rows,
+ * or never. It ends with the transaction.
+ *
+ * From its first append of events until the end of the transaction, nobody else appends to the store.
+ * @publicApi
+ */
+export class PostgresTransaction extends EventStoreBackend {
+  readonly backendType = 'postgres';
+
+  /** How many events were written in it, and the ids of those that were to be. @internal */
+  readonly written = { events: 0, ids: [] as string[] };
+
+  /** @internal */
+  constructor(
+    /** The connection that it is on: what is written there is committed and rolled back with it. */
+    readonly client: PostgresClient,
+    private readonly schema: string,
+    private readonly reads: StoreReads,
+  ) {
+    super();
+  }
+
+  /** @throws as that of every backend; PostgresRequestError, after which the transaction can only be rolled back */
+  async append(commit: Commit): Promise<readonly AppendResult[]> {
+    this.assertOpen('append');
+    const values = callValues([commit], new KnownVersions(), false);
+    const [row] = await this.#rows('append', appendCall(this.schema), values);
+    const [answer] = answersOf([commit], row as Rows[number]);
+    const results = await this.#resultsOf(commit, answer as CommitAnswer);
+    for (const { idempotent, version, fromVersion } of results) {
+      if (!idempotent) this.written.events += version - fromVersion + 1;
+    }
+    for (const { events } of commit.streams) this.written.ids.push(...events.map(({ id }) => id));
+    return results;
+  }
+
+  async readStream(query: StreamQuery): Promise<EventPage> {
+    this.assertOpen('readStream');
+    return this.reads.readStream(query);
+  }
+
+  async readAll(query: LogQuery): Promise<EventPage> {
+    this.assertOpen('readAll');
+    return this.reads.readAll(query);
+  }
+
+  async head(): Promise<number> {
+    this.assertOpen('head');
+    return this.reads.head();
+  }
+
+  async readRecord(collection: string, key: string): Promise<string | null> {
+    this.assertOpen('readRecord');
+    return this.reads.readRecord(collection, key);
+  }
+
+  async readRecords(
+    collection: string,
+    query: { readonly prefix: string; readonly after: string; readonly limit: number },
+  ): Promise<readonly KeyedRecord[]> {
+    this.assertOpen('readRecords');
+    return this.reads.readRecords(collection, query);
+  }
+
+  /** Does nothing: what is in it becomes durable with its commit. */
+  async flush(): Promise<void> {
+    this.assertOpen('flush');
+  }
+
+  async stats(): Promise<BackendStats> {
+    this.assertOpen('stats');
+    const { events, streams, snapshots } = await this.reads.totals();
+    const backendSpecific = {
+      backendType: this.backendType,
+      totalIngested: String(this.written.events),
+      uptime: '0',
+    };
+    return { totalEvents: events, totalAggregates: streams, totalSnapshots: snapshots, backendSpecific };
+  }
+
+  protected async onOpen(): Promise<void> {
+    // It is as open as its transaction.
+  }
+
+  protected async onClose(): Promise<void> {
+    // The client is the user's own.
+  }
+
+  async #resultsOf(commit: Commit, answer: CommitAnswer): Promise<readonly AppendResult[]> {
+    if ('results' in answer) return answer.results;
+    if ('error' in answer) throw answer.error;
+    return firstResults(commit, await this.#rows('append', placesQuery(this.schema), placesValues(commit)));
+  }
+
+  async #rows(operation: string, text: string, values: readonly unknown[]): Promise<Rows> {
+    try {
+      return await queryRows(this.client, text, values);
+    } catch (error) {
+      throw isRefusal(error) ? refused(operation, error) : error;
+    }
+  }
+}
+
+/**
+ * The connection of a transaction that a projection with `state: 'transaction'` is handed.
+ * @throws InvalidArgumentError if it is not one of PostgreSQL
+ * @example
+ * ```ts
+ * @Projection('balances', { state: 'transaction' })
+ * class StoredBalances {
+ *   @EventHandler(MoneyDeposited)
+ *   async onDeposited({ amount }: MoneyDeposited, { streamId }: RecordedEvent, { transaction }: ProjectionContext) {
+ *     await clientOf(transaction).query('update balances set amount = amount + $1 where id = $2', [amount, streamId]);
+ *   }
+ * }
+ * ```
+ * @publicApi
+ */
+export function clientOf(transaction: EventStoreBackend | undefined): QueryingClient {
+  if (transaction instanceof PostgresTransaction) return transaction.client as QueryingClient;
+  throw new InvalidArgumentError(
+    'transaction',
+    "it is none of PostgreSQL; declare the projection with state: 'transaction', on a store with the PostgresBackend",
+  );
+}
+
+/** What one wants of a connection within a handler. @publicApi */
+export interface QueryingClient extends PostgresClient {
+  query(statement: Parameters<PostgresClient['query']>[0]): ReturnType<PostgresClient['query']>;
+  query(text: string, values?: readonly unknown[]): ReturnType<PostgresClient['query']>;
+}
+
+/** Runs `work` between `begin` and `commit`, or `rollback` if it rejects. */
+export async function inTransaction<R>(
+  client: PostgresClient,
+  transaction: PostgresTransaction,
+  work: (transaction: PostgresTransaction) => Promise<R>,
+): Promise<R> {
+  // Without a listener, a connection that is cut while nothing runs on it would end the process.
+  client.on('error', ignore);
+  try {
+    await begin(client);
+    const result = await worked(client, transaction, work);
+    await end(client, transaction.written.ids);
+    return result;
+  } finally {
+    client.off('error', ignore);
+  }
+}
+
+async function worked<R>(
+  client: PostgresClient,
+  transaction: PostgresTransaction,
+  work: (transaction: PostgresTransaction) => Promise<R>,
+): Promise<R> {
+  await transaction.open();
+  try {
+    return await work(transaction);
+  } catch (error) {
+    // If the connection is gone, so is the transaction.
+    await client.query({ text: 'rollback' }).catch(() => undefined);
+    throw error;
+  } finally {
+    await transaction.close();
+  }
+}
+
+function ignore(): void {
+  // The next statement on the connection says it as well.
+}
+
+/** @throws InvalidArgumentError if the client is in a transaction already: committing it is somebody else's matter */
+async function begin(client: PostgresClient): Promise<void> {
+  let isNested = false;
+  const onNotice = (notice: unknown): void => {
+    isNested ||= (notice as { code?: string }).code === ALREADY_BEGUN;
+  };
+  client.on('notice', onNotice);
+  try {
+    await client.query({ text: 'begin' });
+  } catch (error) {
+    // One that has failed, and that nobody has rolled back yet.
+    if (sqlStateOf(error) !== ABORTED) throw error;
+    isNested = true;
+  } finally {
+    client.off('notice', onNotice);
+  }
+  if (isNested) {
+    throw new InvalidArgumentError(
+      'client',
+      'it is in a transaction already; give a client without one, and let withTransaction begin it',
+    );
+  }
+  await client.query({ text: 'set transaction isolation level read committed' });
+}
+
+async function end(client: PostgresClient, ids: readonly string[]): Promise<void> {
+  let command: string | undefined;
+  try {
+    ({ command } = await client.query({ text: 'commit' }));
+  } catch (error) {
+    if (isRefusal(error)) throw refused(OPERATION, error);
+    throw new AppendOutcomeUnknownError(ids, { cause: error });
+  }
+  // A statement failed, and `work` went on as if it had not: the server has rolled back, and calls that no error.
+  if (command === 'ROLLBACK') throw new PostgresRequestError(OPERATION, ABORTED);
+}
