@@ -16,6 +16,11 @@ export class PositionWaiters {
 
   constructor(private readonly clock: Clock) {}
 
+  /** Whether anybody waits. */
+  get any(): boolean {
+    return this.#waiters.size > 0;
+  }
+
   /** Resolves at `position`; rejects with `late()` after `timeoutMs`. */
   wait(position: number, timeoutMs: number, late: () => Error): Promise<void> {
     if (this.#waiters.size >= Limits.projectionWaitersMax) {

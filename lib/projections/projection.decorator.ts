@@ -1,7 +1,13 @@
 import 'reflect-metadata';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
+import type { EventStoreBackend } from '../core/event-store-backend.js';
 import { Limits } from '../core/limits.js';
 import { checkName } from '../core/text.js';
+
+/** Where a projection's state lives. @publicApi */
+export type ProjectionState = 'stored' | 'memory' | 'transaction';
+
+const STATES: readonly string[] = ['stored', 'memory', 'transaction'] satisfies ProjectionState[];
 
 /** @publicApi */
 export interface ProjectionOptions {
@@ -13,9 +19,11 @@ export interface ProjectionOptions {
   readonly store?: string;
   /**
    * Where its state lives. `'stored'` (the default): outside the process, so it goes on from its checkpoint.
-   * `'memory'`: in the instance's fields, so every start reads from the first event.
+   * `'memory'`: in the instance's fields, so every start reads from the first event. `'transaction'`: in rows of the
+   * store's own database, which the handler writes through `context.transaction`: effect and checkpoint are committed
+   * together, so every event has its effect exactly once.
    */
-  readonly state?: 'stored' | 'memory';
+  readonly state?: ProjectionState;
 }
 
 /** What `@Projection` says of a class. */
@@ -23,7 +31,7 @@ export interface ProjectionDescription {
   readonly name: string;
   readonly version: number;
   readonly store: string | undefined;
-  readonly state: 'stored' | 'memory';
+  readonly state: ProjectionState;
 }
 
 /**
@@ -37,6 +45,8 @@ export interface ProjectionContext {
   readonly attempt: number;
   /** Aborted when the application shuts down. */
   readonly signal: AbortSignal;
+  /** With `state: 'transaction'`: the transaction that its effect and its checkpoint are committed with. */
+  readonly transaction?: EventStoreBackend;
 }
 
 const PROJECTION = Symbol('allframe:projection');
@@ -69,11 +79,8 @@ export function Projection(name: string, options: ProjectionOptions = {}): Class
     }
     if (mode !== 'async')
       throw new InvalidArgumentError(`${subject}, mode`, `${String(mode)} is not 'async'`);
-    if (state !== 'stored' && state !== 'memory') {
-      throw new InvalidArgumentError(
-        `${subject}, state`,
-        `${String(state)} is neither 'stored' nor 'memory'`,
-      );
+    if (!STATES.includes(state)) {
+      throw new InvalidArgumentError(`${subject}, state`, `${state} is none of ${STATES.join(', ')}`);
     }
     const description: ProjectionDescription = { name, version, store, state };
     Reflect.defineMetadata(PROJECTION, description, target);

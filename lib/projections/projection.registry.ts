@@ -1,6 +1,7 @@
 import { Limits } from '../core/limits.js';
 import type { EventStore } from '../store/event-store.js';
 import { checkMilliseconds, checkWholeNumber } from '../store/read-options.js';
+import { LeaseKeeper } from './lease-keeper.js';
 import { type ProjectionDefinition, ProjectionRunner, type ProjectionStatus } from './projection-runner.js';
 import {
   DuplicateProjectionError,
@@ -14,6 +15,8 @@ import {
  */
 export class ProjectionRegistry {
   readonly #runners = new Map<string, ProjectionRunner>();
+  /** A process renews the leases of a store together. */
+  readonly #keepers = new Map<EventStore, LeaseKeeper>();
 
   /** @throws DuplicateProjectionError, ProjectionWithoutHandlersError */
   register(definition: ProjectionDefinition, store: EventStore): void {
@@ -22,7 +25,7 @@ export class ProjectionRegistry {
     if (other !== undefined)
       throw new DuplicateProjectionError(name, [other.definition.className, className]);
     if (methods.size === 0) throw new ProjectionWithoutHandlersError(name, className);
-    this.#runners.set(name, new ProjectionRunner(definition, store));
+    this.#runners.set(name, new ProjectionRunner(definition, store, this.#keeperOf(store)));
   }
 
   /** Starts those that have not been started. */
@@ -69,6 +72,14 @@ export class ProjectionRegistry {
     checkWholeNumber(position, 'position', 0);
     checkMilliseconds(timeoutMs, 'options.timeoutMs');
     await this.#get(name).waitFor(position, timeoutMs);
+  }
+
+  #keeperOf(store: EventStore): LeaseKeeper | undefined {
+    const { leases } = store.backend;
+    if (leases === undefined) return undefined;
+    let keeper = this.#keepers.get(store);
+    if (keeper === undefined) this.#keepers.set(store, (keeper = new LeaseKeeper(leases, store.clock)));
+    return keeper;
   }
 
   #get(name: string): ProjectionRunner {

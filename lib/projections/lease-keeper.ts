@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, pause } from '../core/clock.js';
+import type { Leases } from '../core/leases.js';
+import { Limits } from '../core/limits.js';
+
+/** A lease that is held. */
+export interface HeldLease {
+  /** Aborted when somebody else may have it. */
+  readonly lost: AbortSignal;
+  /** Gives it back. */
+  release(): Promise<void>;
+}
+
+interface Wanted {
+  /** Told that the lease is held. */
+  readonly take: () => void;
+  held: AbortController | undefined;
+}
+
+/** Takes and renews the leases of one process, all of them with one call. */
+export class LeaseKeeper {
+  readonly #owner = randomUUID();
+  readonly #wanted = new Map<string, Wanted>();
+  #running = false;
+  /** Ends the pause, since somebody new wants a lease. */
+  #soon: AbortController | undefined;
+
+  constructor(
+    private readonly leases: Leases,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Waits until the lease is held; `undefined` if `signal` is aborted before. One at a time for a name. */
+  async take(name: string, signal: AbortSignal): Promise<HeldLease | undefined> {
+    const lost = new AbortController();
+    const held = await new Promise<boolean>((resolve) => {
+      const wanted: Wanted = {
+        held: undefined,
+        take: () => {
+          wanted.held = lost;
+          resolve(true);
+        },
+      };
+      if (signal.aborted) return resolve(false);
+      signal.addEventListener('abort', () => resolve(false), { once: true });
+      this.#wanted.set(name, wanted);
+      this.#start();
+    });
+    if (!held) {
+      // It may have been taken at this very moment.
+      await this.#giveBack(name);
+      return undefined;
+    }
+    return { lost: lost.signal, release: () => this.#giveBack(name) };
+  }
+
+  async #giveBack(name: string): Promise<void> {
+    this.#wanted.delete(name);
+    this.#soon?.abort();
+    // Its time runs out, too.
+    await this.leases.release([name], this.#owner).catch(() => undefined);
+  }
+
+  #start(): void {
+    this.#soon?.abort();
+    if (this.#running) return;
+    this.#running = true;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    let renewedAt = this.clock.now();
+    while (this.#wanted.size > 0) {
+      this.#soon = new AbortController();
+      const asked = new Map(this.#wanted);
+      const began = this.clock.now();
+      try {
+        const held = new Set(await this.leases.hold([...asked.keys()], this.#owner, Limits.leaseTtlMs));
+        renewedAt = began;
+        for (const [name, wanted] of asked) settle(wanted, held.has(name));
+      } catch {
+        // Those who read the database say that it is away; what is held may soon be somebody else's.
+        if (this.clock.now() - renewedAt > Limits.leaseTtlMs) {
+          for (const wanted of asked.values()) settle(wanted, false);
+        }
+      }
+      await pause(this.clock, Limits.leaseRenewMs, this.#soon.signal);
+    }
+    this.#running = false;
+  }
+}
+
+function settle(wanted: Wanted, isHeld: boolean): void {
+  if (isHeld && wanted.held === undefined) wanted.take();
+  if (!isHeld) wanted.held?.abort();
+}

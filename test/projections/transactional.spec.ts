@@ -1,0 +1,184 @@
+/** Projections whose rows and checkpoint are committed together. */
+import { randomUUID } from 'node:crypto';
+import {
+  EventStore,
+  InMemoryBackend,
+  InvalidArgumentError,
+  ProjectionRegistry,
+  type ProjectionContext,
+} from '@allframe/nestjs';
+import { clientOf, PostgresBackend } from '@allframe/nestjs/postgres';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import type { ProjectionDefinition } from '../../lib/projections/projection-runner.js';
+import { eventually } from '../eventually.js';
+import { connectionLost, FaultyPool } from '../postgres/faulty-pool.js';
+
+const [server] = inject('postgresServers');
+const admin = new pg.Pool({ connectionString: server!.url, max: 2 });
+const schema = `transactional_${randomUUID()}`;
+const quoted = pg.escapeIdentifier(schema);
+const silent = { error: () => undefined, warn: () => undefined };
+
+beforeAll(async () => {
+  await admin.query(`create schema ${quoted}`);
+});
+afterAll(async () => {
+  await admin.query(`drop schema ${quoted} cascade`);
+  await admin.end();
+});
+
+/** Counts events in a row of a table of the test's own. @param before called with each number before it is counted */
+function counting(table: string, before: (n: number) => void = () => undefined): ProjectionDefinition {
+  const instance = {
+    async on({ n }: { n: number }, _event: unknown, { transaction }: ProjectionContext): Promise<void> {
+      await clientOf(transaction).query(`update ${quoted}.${table} set count = count + 1, sum = sum + $1`, [
+        n,
+      ]);
+      before(n);
+    },
+  };
+  return {
+    name: table,
+    version: 1,
+    store: undefined,
+    state: 'transaction',
+    className: 'Counting',
+    methods: new Map([['counted', ['on']]]),
+    instanceFor: () => instance,
+  };
+}
+
+async function newTable(): Promise<string> {
+  const table = `t${randomUUID().replaceAll('-', '')}`;
+  await admin.query(`create table ${quoted}.${table} as select 0 as count, 0 as sum`);
+  return table;
+}
+
+async function rowOf(table: string): Promise<unknown> {
+  return (await admin.query(`select count, sum from ${quoted}.${table}`)).rows[0];
+}
+
+/** A process: a store on a pool that can die, and the projection running in it. */
+async function running(place: string, definition: ProjectionDefinition) {
+  const pool = new FaultyPool({ connectionString: server!.url, max: 5, application_name: randomUUID() });
+  const store = await EventStore.open(new PostgresBackend({ pool, schema: place }), { logger: silent });
+  const registry = new ProjectionRegistry();
+  registry.register(definition, store);
+  let isDead = false;
+  onTestFinished(async () => {
+    if (isDead) return;
+    await registry.stop();
+    await store.close();
+    await pool.end();
+  });
+  registry.start();
+  const die = (): Promise<void> => {
+    isDead = true;
+    return pool.die(server!.url);
+  };
+  return { store, registry, pool, die };
+}
+
+function newPlace(): string {
+  const place = `place_${randomUUID()}`;
+  onTestFinished(async () => {
+    await admin.query(`drop schema if exists ${pg.escapeIdentifier(place)} cascade`);
+  });
+  return place;
+}
+
+const counted = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => ({ type: 'counted', data: { n: from + i } }));
+const sumTo = (n: number): number => (n * (n + 1)) / 2;
+
+describe('a projection in transactions', () => {
+  it('counts every event exactly once, though its process dies again and again in the middle of a page', async () => {
+    const [place, table] = [newPlace(), await newTable()];
+    const writer = await EventStore.open(
+      new PostgresBackend({ connectionString: server!.url, schema: place }),
+    );
+    await writer.append('s-1', counted(1, 600));
+    for (const deadly of [1, 37, 300, 511, 512, 599]) {
+      let dies: () => void = () => undefined;
+      const dead = new Promise<void>((resolve) => (dies = resolve));
+      const life = await running(
+        place,
+        counting(table, (n) => {
+          if (n !== deadly) return;
+          dies();
+        }),
+      );
+      await Promise.race([dead, life.registry.waitFor(table, 600, { timeoutMs: 20_000 })]);
+      await life.die();
+      // A dead process renews nothing; nobody here wants to wait for the end of its lease.
+      await admin.query(`delete from ${pg.escapeIdentifier(place)}.leases`);
+    }
+    const last = await running(place, counting(table));
+    await last.registry.waitFor(table, 600, { timeoutMs: 20_000 });
+    expect(await rowOf(table)).toEqual({ count: 600, sum: sumTo(600) });
+    await writer.close();
+  });
+
+  it('rolls back what a failing handler has written, and tries the event again', async () => {
+    const [place, table] = [newPlace(), await newTable()];
+    let failures = 2;
+    const { store, registry } = await running(
+      place,
+      counting(table, (n) => {
+        if (n === 3 && failures-- > 0) throw new Error('not now');
+      }),
+    );
+    const { position } = await store.append('s-1', counted(1, 5));
+    await registry.waitFor(table, position, { timeoutMs: 20_000 });
+    expect(await rowOf(table)).toEqual({ count: 5, sum: 15 });
+  });
+
+  it('is blocked at an event that keeps failing, with the effect of all before it and of none after', async () => {
+    const [place, table] = [newPlace(), await newTable()];
+    const { store, registry } = await running(
+      place,
+      counting(table, (n) => {
+        if (n === 3) throw new Error('never');
+      }),
+    );
+    await store.append('s-1', counted(1, 5));
+    await eventually(() => expect(registry.status(table)).toMatchObject({ state: 'blocked', position: 2 }));
+    expect(await rowOf(table)).toEqual({ count: 2, sum: 3 });
+  });
+
+  it('does not count twice where nobody knows whether the commit was carried out', async () => {
+    const [place, table] = [newPlace(), await newTable()];
+    const { store, registry, pool } = await running(place, counting(table));
+    let lost = 0;
+    const isCommit = ({ text }: { readonly text: string }): boolean => text === 'commit';
+    for (const written of [true, false, true]) {
+      pool.next(isCommit, async (proceed) => {
+        lost++;
+        if (written) await proceed();
+        throw connectionLost();
+      });
+    }
+    for (let i = 0; i < 6; i++) {
+      const { position } = await store.append('s-1', counted(i * 10 + 1, 10));
+      await registry.waitFor(table, position, { timeoutMs: 20_000 });
+    }
+    expect(lost).toBe(3);
+    expect(await rowOf(table)).toEqual({ count: 60, sum: sumTo(60) });
+  });
+
+  it('cannot be declared on a store without transactions', async () => {
+    const store = await EventStore.open(new InMemoryBackend());
+    const declare = (): void => new ProjectionRegistry().register(counting('none'), store);
+    expect(declare).toThrow(InvalidArgumentError);
+    expect(declare).toThrow(
+      /Projection of Counting.*'transaction' wants a backend with transactions.*"memory"/,
+    );
+    await store.close();
+  });
+
+  it('hands its connection to nobody else', () => {
+    expect(() => clientOf(undefined)).toThrow(/state: 'transaction'/);
+    expect(() => clientOf(new InMemoryBackend())).toThrow(InvalidArgumentError);
+  });
+});
