@@ -28,6 +28,8 @@ const doors: readonly Door[] = [
   { name: ROOT, install: inject('tarball'), after: loaded, imports: ROOT },
   { name: `${ROOT}/allsource`, install: undefined, after: [...loaded, ROOT], imports: `${ROOT}/allsource` },
   { name: '`parquetjs-lite`', install: 'parquetjs-lite', after: loaded, imports: 'parquetjs-lite' },
+  { name: `${ROOT}/postgres`, install: undefined, after: [...loaded, ROOT], imports: `${ROOT}/postgres` },
+  { name: '`pg`', install: 'pg', after: loaded, imports: 'pg' },
   { name: `${ROOT}/testing`, install: undefined, after: [...loaded, ROOT], imports: `${ROOT}/testing` },
 ];
 

@@ -1,8 +1,8 @@
 /** The samples as a newcomer runs them: compiled against the built package, started, asked, and stopped. */
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { repositoryRoot, run } from './run-command.js';
 import { RunningProgram } from './running-program.js';
 
@@ -117,6 +117,36 @@ describe('the samples', () => {
     expect(first).toMatchObject({ ...ofItsOwnLog, backend: 'allsource' });
     expect(first.said).toBe('12,558 of 12,558 rows were new\n');
     expect(await runPermitOffice([], url)).toEqual({ ...first, said: '0 of 12,558 rows were new\n' });
+  });
+
+  const servers = inject('postgresServers');
+
+  it.skipIf(!isThere).each(servers)(
+    `permit-office: prints and serves the figures of the real log on $name${reason}`,
+    async ({ url }) => {
+      const seen = await runPermitOffice([realLog], `${url}?schema=real_log`);
+      expect(seen).toMatchObject({ ...ofTheRealLog, backend: 'postgres' });
+      expect(seen.said).toBe('8,577 of 8,577 rows were new\n');
+    },
+  );
+
+  it('permit-office: two that start at once share the work on PostgreSQL', async () => {
+    const file = join(emptyDirectory(), 'log.csv');
+    const rows = Array.from({ length: 600 }, (_, i) => `case-${i % 100},step ${Math.floor(i / 100)}`);
+    writeFileSync(
+      file,
+      ['case,activity,resource,time', ...rows.map((row) => `${row},Ada,2024-01-02T08:00:00Z`)].join('\n'),
+    );
+    const columns = ['--case', 'case', '--activity', 'activity', '--resource', 'resource', '--time', 'time'];
+    const url = `${servers[0]?.url}?schema=two_offices`;
+    const run600 = () => runPermitOffice([file, ...columns], url);
+    const seen = await Promise.all([run600(), run600()]);
+    const recorded = seen.map(({ said }) => Number(/^[\d,]+/.exec(said)?.[0].replaceAll(',', '')));
+    expect(recorded.reduce((a, b) => a + b)).toBe(600);
+    // One that is done first serves what is there by then.
+    const { figures, said } = await run600();
+    expect(said).toBe('0 of 600 rows were new\n');
+    expect(figures).toMatchObject({ events: 600, cases: 100, activities: 6, variants: 1 });
   });
 
   it('permit-office: tells a second one in one line that the store is open already', async () => {
