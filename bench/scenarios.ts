@@ -1,5 +1,6 @@
 import { allsource } from './allsource.bench.js';
 import type { Scenario } from './harness/row.js';
+import { postgres } from './postgres.bench.js';
 import { append } from './scenarios/append.bench.js';
 import { delivery } from './scenarios/delivery.bench.js';
 import { memory } from './scenarios/memory.bench.js';
@@ -20,4 +21,5 @@ export const SCENARIOS: readonly Scenario[] = [
   streams,
   memory,
   ...allsource,
+  ...postgres,
 ];
