@@ -37,6 +37,10 @@ export class BlockModules {
         specifier: '@allframe/nestjs/allsource',
         names: exportsOf(parse(`${root}/lib/backends/allsource/index.ts`)),
       },
+      {
+        specifier: '@allframe/nestjs/postgres',
+        names: exportsOf(parse(`${root}/lib/backends/postgres/index.ts`)),
+      },
       { specifier: '@allframe/nestjs/testing', names: exportsOf(parse(`${root}/lib/testing/index.ts`)) },
     ];
   }

@@ -5,6 +5,7 @@ import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import * as root from '@allframe/nestjs';
 import * as allsource from '@allframe/nestjs/allsource';
+import * as postgres from '@allframe/nestjs/postgres';
 import * as testing from '@allframe/nestjs/testing';
 import { headingsOf, tableRowsOf } from './markdown.js';
 
@@ -48,7 +49,7 @@ const isError = (value: unknown): value is { readonly name: string } =>
   typeof value === 'function' && value.prototype instanceof root.AllFrameError;
 
 describe('docs/errors.md', () => {
-  const exported = Object.values<unknown>({ ...root, ...allsource, ...testing }).filter(isError);
+  const exported = Object.values<unknown>({ ...root, ...allsource, ...postgres, ...testing }).filter(isError);
 
   it('has a heading for every exported error, and no other', () => {
     expect([...sections.keys()].toSorted()).toEqual(exported.map(({ name }) => name).toSorted());

@@ -18,6 +18,7 @@ import type { ContractSubject } from '@allframe/nestjs/testing';
 export { describe, it } from 'node:test';
 export { Module } from '@nestjs/common';
 export { map } from 'rxjs';
+export { default as pg } from 'pg';
 
 @DomainEvent('account.opened')
 export class AccountOpened {
