@@ -17,6 +17,8 @@ export interface PostgresClient {
   off(event: string, listener: (...args: unknown[]) => void): unknown;
   /** A name as SQL takes it, whatever it holds. */
   escapeIdentifier(name: string): string;
+  /** `I` for idle, `T` in a transaction, `E` in one that has failed; drivers before 8.20 do not tell. */
+  getTransactionStatus?(): string | null;
 }
 
 /** A connection of `pg` that belongs to a pool. @publicApi */

@@ -32,7 +32,7 @@ export interface PostgresOptions {
   readonly migrate?: boolean;
   /** Connections at the most, 2 to 1,000, for a `connectionString`; default 10. */
   readonly maxConnections?: number;
-  /** How long a new connection may take, in milliseconds, for a `connectionString`; default 5,000. */
+  /** How long a connection may take, be it new or one that a pool has to spare, in milliseconds; default 5,000. */
   readonly connectTimeoutMs?: number;
   /** How long appends and reads wait for a database that is away, in milliseconds; default 30,000. */
   readonly unavailableTimeoutMs?: number;
@@ -67,7 +67,7 @@ export function settingsOf(options: PostgresOptions): PostgresSettings {
     throw new InvalidArgumentError('options', 'either a connectionString or a pool is wanted, and not both');
   }
   const target = connectionString === undefined ? undefined : targetOf(connectionString);
-  const schema = options.schema ?? target?.schema ?? DEFAULT_SCHEMA;
+  const { schema = target?.schema ?? DEFAULT_SCHEMA } = options;
   checkPool(pool, 'options.pool');
   checkPool(readPool, 'options.readPool');
   checkSchema(schema);

@@ -15,7 +15,7 @@ import { PostgresSchemaError } from './postgres.errors.js';
 import { isRefusal } from './sql-state.js';
 import { StoreReads } from './reading/store-reads.js';
 import { assertMigrated, migrate, pendingStatements } from './schema/migrate.js';
-import { inTransaction, PostgresTransaction } from './transaction.js';
+import { inTransaction, PostgresTransaction, rowsInTransaction } from './transaction.js';
 import { Watch } from './watching/watch.js';
 
 /** An open store: a pool, the ways in and out, and the watch. */
@@ -113,7 +113,7 @@ export class PostgresStore {
     client: PostgresClient,
     work: (transaction: PostgresTransaction) => Promise<R>,
   ): Promise<R> {
-    const reads = new StoreReads((_operation, text, values) => queryRows(client, text, values), this.schema);
+    const reads = new StoreReads((...args) => rowsInTransaction(client, ...args), this.schema);
     const transaction = new PostgresTransaction(client, this.schema, reads);
     const result = await inTransaction(client, transaction, work);
     const { events } = transaction.written;

@@ -85,7 +85,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   '22P05': "The column is jsonb, which cannot keep \\u0000: leave it out, or keep data as 'json'.",
   '22P02': "The column is jsonb, which cannot keep every JSON text: keep data as 'json'.",
   '42501':
-    'The role lacks a right: grant it USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables (docs/postgres.md has the least), EXECUTE on its functions.',
+    'The role lacks a right: grant it USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables, EXECUTE on its functions.',
   '53100': "The server's disk is full: make room, and try again.",
   '55P03':
     'Another transaction has held the right to append for a long time: look for it in pg_stat_activity, and end it.',

@@ -10,7 +10,7 @@ import { KnownVersions } from './append/known-versions.js';
 import { firstResults, placesQuery, placesValues } from './append/repeats.js';
 import { refused, type Rows } from './database.js';
 import { type PostgresClient, queryRows } from './driver.js';
-import { PostgresRequestError } from './postgres.errors.js';
+import { PostgresRequestError, PostgresUnavailableError } from './postgres.errors.js';
 import type { StoreReads } from './reading/store-reads.js';
 import { isRefusal, sqlStateOf } from './sql-state.js';
 
@@ -47,7 +47,7 @@ export class PostgresTransaction extends EventStoreBackend {
   async append(commit: Commit): Promise<readonly AppendResult[]> {
     this.assertOpen('append');
     const values = callValues([commit], new KnownVersions(), false);
-    const [row] = await this.#rows('append', appendCall(this.schema), values);
+    const [row] = await rowsInTransaction(this.client, 'append', appendCall(this.schema), values);
     const [answer] = answersOf([commit], row as Rows[number]);
     const results = await this.#resultsOf(commit, answer as CommitAnswer);
     for (const { idempotent, version, fromVersion } of results) {
@@ -112,15 +112,25 @@ export class PostgresTransaction extends EventStoreBackend {
   async #resultsOf(commit: Commit, answer: CommitAnswer): Promise<readonly AppendResult[]> {
     if ('results' in answer) return answer.results;
     if ('error' in answer) throw answer.error;
-    return firstResults(commit, await this.#rows('append', placesQuery(this.schema), placesValues(commit)));
+    return firstResults(
+      commit,
+      await rowsInTransaction(this.client, 'append', placesQuery(this.schema), placesValues(commit)),
+    );
   }
+}
 
-  async #rows(operation: string, text: string, values: readonly unknown[]): Promise<Rows> {
-    try {
-      return await queryRows(this.client, text, values);
-    } catch (error) {
-      throw isRefusal(error) ? refused(operation, error) : error;
-    }
+/** Runs a statement in a transaction. @throws PostgresRequestError, PostgresUnavailableError: with the connection, all of it is gone */
+export async function rowsInTransaction(
+  client: PostgresClient,
+  operation: string,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<Rows> {
+  try {
+    return await queryRows(client, text, values);
+  } catch (error) {
+    if (isRefusal(error)) throw refused(operation, error);
+    throw new PostgresUnavailableError(operation, { cause: error });
   }
 }
 
@@ -194,6 +204,18 @@ function ignore(): void {
 
 /** @throws InvalidArgumentError if the client is in a transaction already: committing it is somebody else's matter */
 async function begin(client: PostgresClient): Promise<void> {
+  const status = client.getTransactionStatus?.() ?? 'I';
+  if (status !== 'I' || !(await hasBegun(client))) {
+    throw new InvalidArgumentError(
+      'client',
+      'it is in a transaction already; give a client without one, and let withTransaction begin it',
+    );
+  }
+  await client.query({ text: 'set transaction isolation level read committed' });
+}
+
+/** `false` if it had begun before, for drivers that do not tell of their own accord. */
+async function hasBegun(client: PostgresClient): Promise<boolean> {
   let isNested = false;
   const onNotice = (notice: unknown): void => {
     isNested ||= (notice as { code?: string }).code === ALREADY_BEGUN;
@@ -201,20 +223,14 @@ async function begin(client: PostgresClient): Promise<void> {
   client.on('notice', onNotice);
   try {
     await client.query({ text: 'begin' });
+    return !isNested;
   } catch (error) {
     // One that has failed, and that nobody has rolled back yet.
     if (sqlStateOf(error) !== ABORTED) throw error;
-    isNested = true;
+    return false;
   } finally {
     client.off('notice', onNotice);
   }
-  if (isNested) {
-    throw new InvalidArgumentError(
-      'client',
-      'it is in a transaction already; give a client without one, and let withTransaction begin it',
-    );
-  }
-  await client.query({ text: 'set transaction isolation level read committed' });
 }
 
 async function end(client: PostgresClient, ids: readonly string[]): Promise<void> {

@@ -1,4 +1,4 @@
-/** What a role needs that is to use a store and may not make one: exactly what `docs/postgres.md` says. */
+/** What a role needs that is to use a store and may not make one: these grants, and none beyond. */
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { EventStore, WrongExpectedVersionError } from '@allframe/nestjs';

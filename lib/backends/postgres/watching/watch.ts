@@ -83,6 +83,12 @@ export class Watch {
   async #poll(): Promise<void> {
     const { signal } = this.#stopping;
     for (let quiet = 0; !signal.aborted; quiet++) {
+      // Also while the head is on its way: what it tells may be from before.
+      const soon = new AbortController();
+      this.#askSoon = () => {
+        quiet = 0;
+        soon.abort();
+      };
       try {
         const [row] = await this.readers.read('watch', this.#headQuery);
         if (this.#moveTo(Number(row?.[0]))) quiet = 0;
@@ -90,11 +96,6 @@ export class Watch {
         // The database is away; those who read will say so.
       }
       const maxMs = this.#isListening ? Limits.pollDelayNotifiedMs : Limits.pollDelayMaxMs;
-      const soon = new AbortController();
-      this.#askSoon = () => {
-        quiet = 0;
-        soon.abort();
-      };
       if (signal.aborted) return;
       await pause(this.clock, backOffMs(quiet + 1, Limits.pollDelayMs, maxMs), soon.signal);
     }
@@ -112,8 +113,7 @@ export class Watch {
     for (let failures = 0; !signal.aborted;) {
       try {
         await this.database.withClient('listen', async (client) => {
-          await this.#listenOn(client);
-          failures = 0;
+          await this.#listenOn(client, () => (failures = 0));
         });
       } catch {
         failures++;
@@ -128,7 +128,7 @@ export class Watch {
   }
 
   /** Until the connection ends (rejects) or the watch does. */
-  async #listenOn(client: PostgresClient): Promise<void> {
+  async #listenOn(client: PostgresClient, onListening: () => void): Promise<void> {
     const { signal } = this.#stopping;
     const onNotification = (message: unknown): void => {
       const position = Number((message as { payload?: string }).payload);
@@ -141,6 +141,7 @@ export class Watch {
       const channel = client.escapeIdentifier(this.#channel);
       await client.query({ text: `listen ${channel}` });
       this.#isListening = true;
+      onListening();
       // What came before it was listening has been told to nobody.
       this.#askSoon?.();
       await ended(client, signal);
