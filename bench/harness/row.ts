@@ -26,6 +26,8 @@ export interface Report {
 export interface Scenario {
   readonly name: string;
   readonly run: (effort: Effort) => Promise<readonly Row[]>;
+  /** It starts a process of its own, which has to be compiled: it does not run from the sources. */
+  readonly startsProcess?: true;
 }
 
 /** By how much a target is missed, as a share of it; 0 where it is met. */

@@ -17,6 +17,7 @@ export const sharedClockUs = (): number => Number(process.hrtime.bigint() / 1000
 
 export const latency: Scenario = {
   name: 'postgres-latency',
+  startsProcess: true,
   run: (effort) =>
     onServer(async (url) => {
       const { here, there } = await interleave(

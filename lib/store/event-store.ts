@@ -304,8 +304,10 @@ export class EventStore {
   /**
    * This store inside of a transaction of its backend, where the backend has them: the same event types and metadata,
    * and what is appended becomes visible with the transaction. It ends with the transaction and needs no closing.
+   * @throws StoreClosedError
    */
   within(transaction: EventStoreBackend): EventStore {
+    this.#assertOpen('within');
     return new EventStore(transaction, { ...this.#options, events: [] }, this.#types);
   }
 

@@ -272,6 +272,7 @@ describe('after close', () => {
     consume: (store) => store.consume(() => undefined),
     saveSnapshot: (store) => store.saveSnapshot('s', snapshot),
     getLatestSnapshot: (store) => store.getLatestSnapshot('s'),
+    within: (store) => store.within(new InMemoryBackend()),
     head: (store) => store.head(),
     flush: (store) => store.flush(),
     stats: (store) => store.stats(),
