@@ -89,6 +89,8 @@ export const Limits = {
   importChunkEvents: 10_000,
   /** Streams whose versions a process remembers between two calls of PostgreSQL. */
   knownVersionsMax: 50_000,
+  /** How long PostgreSQL may take for one statement of the library before its connection counts as lost, at least, in milliseconds. */
+  answerTimeoutMs: 30_000,
   /** How long an append waits in PostgreSQL for appends of other transactions, in milliseconds. */
   appendLockTimeoutMs: 30_000,
   /** Times that PostgreSQL is asked once more to do what a deadlock or a race of two transactions has undone. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, pause } from '../core/clock.js';
 import type { Leases } from '../core/leases.js';
+import { StoreClosedError } from '../core/errors/store.errors.js';
 import { Limits } from '../core/limits.js';
 
 /** A lease that is held. */
@@ -78,7 +79,11 @@ export class LeaseKeeper {
         const held = new Set(await this.leases.hold([...asked.keys()], this.#owner, Limits.leaseTtlMs));
         renewedAt = began;
         for (const [name, wanted] of asked) settle(wanted, held.has(name));
-      } catch {
+      } catch (error) {
+        if (error instanceof StoreClosedError) {
+          for (const wanted of asked.values()) settle(wanted, false);
+          break;
+        }
         // Those who read the database say that it is away; what is held may soon be somebody else's.
         if (this.clock.now() - renewedAt > Limits.leaseTtlMs) {
           for (const wanted of asked.values()) settle(wanted, false);

@@ -1,9 +1,10 @@
+import { setMaxListeners } from 'node:events';
 import { type Clock, backOffMs, pause } from '../../core/clock.js';
 import { StoreClosedError } from '../../core/errors/store.errors.js';
 import { Limits } from '../../core/limits.js';
 import { type PooledPostgresClient, type PostgresPool, queryRows } from './driver.js';
 import { PostgresRequestError, PostgresUnavailableError } from './postgres.errors.js';
-import { isRefusal, READ_ONLY, sqlStateOf } from './sql-state.js';
+import { isRefusal, isTransient, READ_ONLY, sqlStateOf } from './sql-state.js';
 
 export type Rows = readonly (readonly (string | null)[])[];
 
@@ -49,7 +50,10 @@ export class Database {
     private readonly clock: Clock,
     /** What a connection is given in any case, be it the first attempt or the last. */
     private readonly connectTimeoutMs: number = Limits.connectTimeoutMs,
-  ) {}
+  ) {
+    // As many as there are calls that wait for a connection.
+    setMaxListeners(0, this.#closing.signal);
+  }
 
   /** @param timeoutMs for those who cannot wait for so long */
   deadline(timeoutMs = this.timeoutMs): Deadline {
@@ -63,12 +67,15 @@ export class Database {
 
   /**
    * Runs `work` on a connection. One that `work` has failed on, other than by a refused statement, is given up.
+   * @param answerMs how long `work` may take, in milliseconds, where it is one statement: a server that is gone without a
+   * word is noticed by nothing else for a quarter of an hour
    * @throws PostgresUnavailableError if there is no connection in time, StoreClosedError, and whatever `work` throws
    */
   async withClient<T>(
     operation: string,
     work: (client: PooledPostgresClient) => Promise<T>,
     deadline = this.deadline(),
+    answerMs?: number,
   ): Promise<T> {
     const client = await this.#connect(operation, deadline);
     let isSound = true;
@@ -76,7 +83,7 @@ export class Database {
     const onError = (): void => void (isSound = false);
     client.on('error', onError);
     try {
-      return await work(client);
+      return await (answerMs === undefined ? work(client) : this.#answered(work(client), answerMs));
     } catch (error) {
       isSound &&= isHealthy(error);
       throw error;
@@ -94,13 +101,29 @@ export class Database {
     const deadline = this.deadline();
     for (;;) {
       try {
-        return await this.withClient(operation, (client) => queryRows(client, text, values), deadline);
+        const statement = (client: PooledPostgresClient): Promise<Rows> => queryRows(client, text, values);
+        return await this.withClient(operation, statement, deadline, this.answerMs);
       } catch (error) {
         if (error instanceof PostgresUnavailableError || error instanceof StoreClosedError) throw error;
-        if (isRefusal(error)) throw refused(operation, error);
+        // A standby cancels what stands in the way of what it replays, and would answer a moment later.
+        if (isRefusal(error) && !isTransient(sqlStateOf(error) ?? '')) throw refused(operation, error);
         if (!(await deadline.retry())) throw new PostgresUnavailableError(operation, { cause: error });
       }
     }
+  }
+
+  /** How long one statement may take before its connection counts as lost, in milliseconds. */
+  get answerMs(): number {
+    return Math.max(this.timeoutMs, Limits.answerTimeoutMs);
+  }
+
+  #answered<T>(answer: Promise<T>, ms: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.clock.after(ms, () =>
+        reject(new Error(`the server has not answered for ${ms} ms`)),
+      );
+      answer.then(resolve, reject).finally(cancel);
+    });
   }
 
   /** A pool that has none to spare lets everybody wait for ever, unless it is told otherwise. */

@@ -26,7 +26,7 @@ export class PostgresBackend extends EventStoreBackend {
   readonly backendType = 'postgres';
   override readonly leases: Leases = {
     hold: async (...args) => this.#opened('hold leases').leases.hold(...args),
-    release: async (...args) => this.#opened('release leases').leases.release(...args),
+    release: async (...args) => this.#opened('release leases').releaseLeases(...args),
   };
 
   override readonly transactions: Transactions = {

@@ -55,7 +55,7 @@ export class PostgresStore {
     const pool = await poolOf(settings);
     try {
       const { readPool, unavailableTimeoutMs, connectTimeoutMs } = settings;
-      const database = new Database(pool, unavailableTimeoutMs, clock, connectTimeoutMs);
+      const database = new Database(pool, unavailableTimeoutMs, clock, patienceMs(settings));
       if (readPool !== undefined) outliveConnections(readPool);
       const readers =
         readPool === undefined
@@ -80,7 +80,7 @@ export class PostgresStore {
   static async migrate(settings: PostgresSettings, dryRun: boolean): Promise<readonly string[]> {
     const pool = await poolOf(settings);
     try {
-      const database = new Database(pool, 0, systemClock);
+      const database = new Database(pool, 0, systemClock, patienceMs(settings));
       const work = dryRun ? pendingStatements : migrate;
       return await ready(database, (client) => work(client, settings.schema), settings);
     } finally {
@@ -90,11 +90,12 @@ export class PostgresStore {
 
   append(commit: Commit): Promise<readonly AppendResult[]> {
     const lane = commit.streams.length > 0 ? this.#events : this.#records;
-    const appended = lane.append(commit);
-    this.#inFlight.add(appended);
-    const forget = (): void => void this.#inFlight.delete(appended);
-    appended.then(forget, forget);
-    return appended;
+    return this.#awaited(lane.append(commit));
+  }
+
+  /** Gives leases back; closing waits for it, so that others need not wait for their end. */
+  releaseLeases(names: readonly string[], owner: string): Promise<void> {
+    return this.#awaited(this.leases.release(names, owner));
   }
 
   /**
@@ -143,6 +144,14 @@ export class PostgresStore {
     this.watch.appended(position);
   };
 
+  /** Closing waits for it. */
+  #awaited<T>(work: Promise<T>): Promise<T> {
+    this.#inFlight.add(work);
+    const forget = (): void => void this.#inFlight.delete(work);
+    work.then(forget, forget);
+    return work;
+  }
+
   /** Ends after the commits in flight. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#inFlight);
@@ -190,20 +199,25 @@ async function leave({ pool: own, readPool }: PostgresSettings, pool: PostgresPo
 async function ready<R>(
   database: Database,
   work: (client: PostgresClient) => Promise<R>,
-  { schema, connectTimeoutMs }: PostgresSettings,
+  settings: PostgresSettings,
 ): Promise<R> {
   const prepare = async (client: PostgresClient): Promise<R> => {
     const [encoding] = await queryRows(client, 'show server_encoding');
     if (encoding?.[0] === 'UTF8') return work(client);
     throw new PostgresSchemaError(
-      schema.name,
+      settings.schema.name,
       `the database has the encoding ${encoding?.[0]}, which cannot keep every text. Create one with encoding 'UTF8'.`,
     );
   };
   try {
     // A wrong address is to be known soon.
-    return await database.withClient('open', prepare, database.deadline(connectTimeoutMs));
+    return await database.withClient('open', prepare, database.deadline(patienceMs(settings)));
   } catch (error) {
     throw isRefusal(error) ? refused('open', error) : error;
   }
+}
+
+/** How long a connection may take: the hosts that are away are asked one after the other. */
+function patienceMs({ connectTimeoutMs, target }: PostgresSettings): number {
+  return connectTimeoutMs * (target?.hosts.length ?? 1);
 }

@@ -246,6 +246,10 @@ declare
   kept ${schema}.store;
   line text;
 begin
+  -- Acknowledged has to mean durable, whatever the role or the database has been set to.
+  if current_setting('synchronous_commit') = 'off' then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
     ${takeTurn(schema)}
 end
 $turn$`;

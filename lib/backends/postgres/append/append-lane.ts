@@ -6,7 +6,7 @@ import { Limits } from '../../../core/limits.js';
 import { type Database, type Deadline, refused, type Rows } from '../database.js';
 import { type PostgresClient, queryRows } from '../driver.js';
 import { PostgresRequestError, PostgresUnavailableError } from '../postgres.errors.js';
-import { isTransient, READ_ONLY, sqlStateOf } from '../sql-state.js';
+import { isOfServer, isTransient, READ_ONLY, sqlStateOf } from '../sql-state.js';
 import { AppendBatch, answersOf, CALL_VALUES, callValues, type CommitAnswer } from './append-batch.js';
 import { KnownVersions } from './known-versions.js';
 import { firstResults, placesQuery, placesValues } from './repeats.js';
@@ -28,8 +28,9 @@ class CallFailed extends Error {
   }
 }
 
-/** Writes nothing but a mark into the server's log, and commits it. */
-const DURABLE_SO_FAR = "select pg_logical_emit_message(true, 'allframe', 'repeat')";
+/** Writes nothing but a mark into the server's log, and commits it as an append is committed. */
+const DURABLE_SO_FAR = `select case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end,
+  pg_logical_emit_message(true, 'allframe', 'repeat')`;
 
 export const appendCall = (schema: string): string =>
   `select * from ${schema}.append_commits(${Array.from({ length: CALL_VALUES }, (_, i) => `$${i + 1}`).join(', ')})`;
@@ -99,7 +100,7 @@ export class AppendLane {
       if (!(failure instanceof CallFailed)) {
         // Not to be left without an answer, whatever it is.
         for (const { reject } of batch) reject(failure);
-      } else if (failure.error instanceof PostgresRequestError && batch.length > 1) {
+      } else if (batch.length > 1 && mayBeOfOne(failure.error)) {
         // One of them is refused, and which one is not said: alone, each gets what is its own.
         for (const one of batch) await this.#send([one], failure.lost);
       } else {
@@ -150,7 +151,7 @@ export class AppendLane {
 
   /** Calls the function until the server has answered. @throws CallFailed */
   async #append(commits: readonly Commit[], lostBefore: unknown): Promise<readonly CommitAnswer[]> {
-    const deadline = this.database.deadline();
+    let deadline = this.database.deadline();
     // Without ids a commit cannot be told from one that somebody else wrote.
     const canBeRepeated = commits.every(({ streams }) => streams.length > 0);
     let lost = lostBefore;
@@ -172,6 +173,8 @@ export class AppendLane {
         } else if (error instanceof PostgresUnavailableError) {
           throw new CallFailed(error, lost);
         } else {
+          // The time counts from when that is known: a server that is gone without a word keeps it long.
+          if (lost === undefined) deadline = this.database.deadline();
           lost = error;
           if (!canBeRepeated || !(await deadline.retry())) throw new CallFailed(error, lost);
         }
@@ -192,8 +195,15 @@ export class AppendLane {
         }
       },
       deadline,
+      // It may wait for its turn first.
+      Limits.appendLockTimeoutMs + this.database.answerMs,
     );
   }
+}
+
+/** A refusal that one commit of a batch can be the reason of. A locked store or a full disk is everybody's, and takes its time. */
+function mayBeOfOne(error: unknown): boolean {
+  return error instanceof PostgresRequestError && !isOfServer(error.sqlState);
 }
 
 async function isThere(client: PostgresClient): Promise<boolean> {

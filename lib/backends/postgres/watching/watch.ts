@@ -39,7 +39,8 @@ export class Watch {
     // A channel's name is cut at 63 bytes, and so may a schema's be that long.
     this.#channel = `allframe_${createHash('md5').update(schemaName).digest('hex')}`;
     this.#headQuery = `select ${schema}.last_position()`;
-    this.#notification = `select pg_notify($1, ${schema}.last_position()::text)`;
+    // A hint need not be on any disk, and others that notify wait for its commit.
+    this.#notification = `select set_config('synchronous_commit', 'off', true), pg_notify($1, ${schema}.last_position()::text)`;
   }
 
   /** To be called when somebody watches. */
@@ -92,6 +93,8 @@ export class Watch {
       try {
         const [row] = await this.readers.read('watch', this.#headQuery);
         if (this.#moveTo(Number(row?.[0]))) quiet = 0;
+        // Behind one address there may be several replicas: the one that reads may be behind the one that was asked.
+        else if (this.readers !== this.database) this.wake();
       } catch {
         // The database is away; those who read will say so.
       }

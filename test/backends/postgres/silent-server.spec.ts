@@ -1,0 +1,58 @@
+/** A server that is gone without a word: its machine lost power, or the network lost its way to it. */
+import { EventStore } from '@allframe/nestjs';
+import { PostgresBackend } from '@allframe/nestjs/postgres';
+import { FakeClock } from '@allframe/nestjs/testing';
+import { expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../../eventually.js';
+import { FaultyPool, isAppend } from '../../postgres/faulty-pool.js';
+import { newSchema, serverUrl } from '../../postgres/schemas.js';
+
+const silence = (): Promise<never> => new Promise(() => undefined);
+
+it.each([
+  ['an append', isAppend, (store: EventStore) => store.append('s-1', [{ type: 'noted', data: {} }])],
+  [
+    'a record',
+    isAppend,
+    (store: EventStore) => store.records.write([{ collection: 'c', key: 'k', value: 1 }]),
+  ],
+  [
+    'a read',
+    ({ text }: { readonly text: string }) => text.includes('stream_id = $1'),
+    (store: EventStore) => store.getEvents('s-1'),
+  ],
+] as const)(
+  '%s does not wait for its answer for ever, and those behind it go on',
+  async (what, matches, call) => {
+    const clock = new FakeClock();
+    const pool = new FaultyPool({ connectionString: serverUrl(), max: 4 });
+    onTestFinished(() => pool.end());
+    const store = await EventStore.open(new PostgresBackend({ pool, schema: newSchema() }, clock));
+    let isSilent = false;
+    pool.next(matches, () => {
+      isSilent = true;
+      return silence();
+    });
+    const outcome = call(store).then(
+      () => 'done',
+      (error: unknown) => (error as { code?: string }).code,
+    );
+    await eventually(() => expect(isSilent).toBe(true));
+    const behind = store.append('s-2', [{ type: 'noted', data: {} }]);
+    let ended = false;
+    void Promise.all([outcome, behind]).then(() => (ended = true));
+    await eventually(async () => {
+      await clock.advance(5_000);
+      expect(ended).toBe(true);
+    });
+    // An append is repeated by its ids; a record has none, and a read has waited long enough.
+    const told = {
+      'an append': 'done',
+      'a record': 'AppendOutcomeUnknownError',
+      'a read': 'PostgresUnavailableError',
+    };
+    expect(await outcome).toBe(told[what]);
+    expect((await behind).version).toBe(1);
+    await store.close();
+  },
+);
