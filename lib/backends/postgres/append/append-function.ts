@@ -30,9 +30,21 @@ const ISOLATION_SQLSTATE = 'AF001';
 /** How far positions jump where the server may have lost the last ones: more than any replica can be behind. */
 const POSITION_GAP = 1_000_000_000;
 
+/** How the functions that write events are run: plans by index however the table grows, and no wait without an end. */
+const SETTINGS = `language plpgsql volatile
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set jit = off
+set lock_timeout = '${Limits.appendLockTimeoutMs}ms'`;
+
+/** Acknowledged has to mean durable, whatever the role or the database has been set to. */
+const DURABLY = `if current_setting('synchronous_commit') = 'off' then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;`;
+
 /**
  * Waits for this store's turn to append, and sets `first_position` to the next one. It is part of other functions, which
- * declare `kept`, `line` and `first_position`: a call of its own would cost each append more than all of this.
+ * declare `kept`, `line` and `first_position`, so that an append does not pay for a call.
  */
 const takeTurn = (schema: string): string => `select * into kept from ${schema}.store;
     perform pg_advisory_xact_lock(kept.append_lock);
@@ -64,11 +76,7 @@ create or replace function ${schema}.append_commits(
   record_checked boolean[], record_expected text[],
   out first_position bigint, out outcomes int[], out refused_by int[], out versions bigint[]
 )
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
-set jit = off
-set lock_timeout = '${Limits.appendLockTimeoutMs}ms'
+${SETTINGS}
 as $append$
 declare
   kept ${schema}.store;
@@ -88,10 +96,7 @@ begin
     raise exception 'an append needs the isolation level READ COMMITTED, and this transaction has another one'
       using errcode = '${ISOLATION_SQLSTATE}';
   end if;
-  -- Acknowledged has to mean durable, whatever the role or the database has been set to.
-  if current_setting('synchronous_commit') = 'off' then
-    perform set_config('synchronous_commit', 'on', true);
-  end if;
+  ${DURABLY}
 
   if cardinality(event_id) > 0 then
     ${takeTurn(schema)}
@@ -236,20 +241,13 @@ $decide$`;
 /** Waits for this store's turn to append as an append does, for those who write events by other means. */
 export const appendTurnFunction = (schema: string): string => `
 create or replace function ${schema}.take_append_turn(out first_position bigint)
-language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
-set jit = off
-set lock_timeout = '${Limits.appendLockTimeoutMs}ms'
+${SETTINGS}
 as $turn$
 declare
   kept ${schema}.store;
   line text;
 begin
-  -- Acknowledged has to mean durable, whatever the role or the database has been set to.
-  if current_setting('synchronous_commit') = 'off' then
-    perform set_config('synchronous_commit', 'on', true);
-  end if;
+  ${DURABLY}
     ${takeTurn(schema)}
 end
 $turn$`;
