@@ -24,7 +24,7 @@ export {
 } from './core/errors/input.errors.js';
 export { PositionBeyondHeadError, StoreClosedError } from './core/errors/store.errors.js';
 export { passesFilter } from './core/event-filter.js';
-export { EventStoreBackend, type Transactions } from './core/event-store-backend.js';
+export { EventStoreBackend, type StoreTransaction, type Transactions } from './core/event-store-backend.js';
 export { type ExpectedVersion, expectedPlace, matchesExpectedVersion } from './core/expected-version.js';
 export type { Leases } from './core/leases.js';
 export { Limits } from './core/limits.js';

@@ -10,7 +10,16 @@ import type { EventPage, LogQuery, StreamQuery } from './read-page.js';
  */
 export interface Transactions {
   /** Runs `work` in a transaction: committed if it resolves, rolled back if it rejects. `transaction` ends with it. */
-  run<R>(work: (transaction: EventStoreBackend) => Promise<R>): Promise<R>;
+  run<R>(work: (transaction: StoreTransaction) => Promise<R>): Promise<R>;
+}
+
+/**
+ * A store as it is inside of a transaction.
+ * @publicApi
+ */
+export interface StoreTransaction extends EventStoreBackend {
+  /** Whether events have been appended in it; others may have to wait for its end before they can append. */
+  readonly hasAppended: boolean;
 }
 
 /**

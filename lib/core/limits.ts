@@ -57,6 +57,8 @@ export const Limits = {
   standbyDelayMs: 10,
   /** The longest of these delays, in milliseconds. */
   standbyDelayMaxMs: 500,
+  /** How long one transaction of a projection takes further events, in milliseconds. */
+  transactionMs: 100,
   /** Callers that may wait for one projection at once. */
   projectionWaitersMax: 10_000,
   /** How long `close` waits for running handlers unless told, in milliseconds. */

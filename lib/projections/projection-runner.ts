@@ -1,16 +1,16 @@
 import { backOffMs, pause } from '../core/clock.js';
-import { AppendOutcomeUnknownError } from '../core/errors/append.errors.js';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { StoreClosedError } from '../core/errors/store.errors.js';
-import type { EventStoreBackend, Transactions } from '../core/event-store-backend.js';
+import type { StoreTransaction, Transactions } from '../core/event-store-backend.js';
 import { Limits } from '../core/limits.js';
 import type { RecordedEvent } from '../core/recorded-event.js';
 import { callHandler } from '../store/call-handler.js';
-import { type Checkpoint, CheckpointFencedError } from '../store/checkpoint-store.js';
+import { CheckpointFencedError } from '../store/checkpoint-store.js';
 import type { ConsumedPage, EventConsumer } from '../store/event-consumer.js';
 import { handleAsCause, isRunningFor } from '../store/event-context.js';
 import type { EventStore } from '../store/event-store.js';
 import { afresh } from '../store/lazy-recorded-event.js';
+import { type Failure, HeldCheckpoint } from './held-checkpoint.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { PositionWaiters } from './position-waiters.js';
 import type { ProjectionContext, ProjectionDescription } from './projection.decorator.js';
@@ -19,11 +19,6 @@ import {
   ProjectionStoppedError,
   ProjectionTimeoutError,
 } from './projection.errors.js';
-
-/** What a handler failed with. */
-interface Failure {
-  readonly error: unknown;
-}
 
 /** A projection class, its handlers, and how to get the instance that handles an event. */
 export interface ProjectionDefinition extends ProjectionDescription {
@@ -56,11 +51,10 @@ export interface ProjectionStatus {
 export class ProjectionRunner {
   readonly #waiters: PositionWaiters;
   readonly #transactions: Transactions | undefined;
+  readonly #checkpoint: HeldCheckpoint;
   #state: ProjectionStatus['state'] = 'waiting';
   #error: unknown;
   #position = 0;
-  #checkpoint: Checkpoint = { position: 0, epoch: 0 };
-  #checkpointAt = 0;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #consumer: EventConsumer | undefined;
@@ -73,6 +67,7 @@ export class ProjectionRunner {
     private readonly leases?: LeaseKeeper,
   ) {
     this.#waiters = new PositionWaiters(store.clock);
+    this.#checkpoint = new HeldCheckpoint(store, `projection/${definition.name}/v${definition.version}`);
     if (definition.state === 'transaction') this.#transactions = transactionsOf(definition, store);
   }
 
@@ -133,7 +128,7 @@ export class ProjectionRunner {
     while (!stopping.aborted) {
       this.#state = 'standby';
       if (this.#waiters.any) void this.#followOwner();
-      const lease = await leases.take(this.#reader, stopping);
+      const lease = await leases.take(this.#checkpoint.reader, stopping);
       if (lease === undefined) return;
       this.#state = 'running';
       try {
@@ -153,7 +148,7 @@ export class ProjectionRunner {
     this.#isFollowing = true;
     for (let attempt = 1; this.#state === 'standby' && this.#waiters.any; attempt++) {
       // A read that fails is made up for by the next one, and by the time-out of those who wait.
-      const held = await this.store.checkpoints.load(this.#reader).catch(() => undefined);
+      const held = await this.#checkpoint.load().catch(() => undefined);
       if (this.#state !== 'standby') break;
       if (held !== undefined) this.#moveTo(Math.max(this.#position, held.position));
       const ms = backOffMs(attempt, Limits.standbyDelayMs, Limits.standbyDelayMaxMs);
@@ -165,12 +160,9 @@ export class ProjectionRunner {
   /** Until `ending` is aborted. */
   async #run(ending: AbortSignal): Promise<void> {
     if (this.definition.state !== 'memory') {
-      await this.#persistently('take over its checkpoint', async () => {
-        this.#checkpoint = await this.store.checkpoints.claim(this.#reader);
-      });
+      await this.#persistently('take over its checkpoint', () => this.#checkpoint.claim());
     }
     if (ending.aborted) return;
-    this.#checkpointAt = this.store.clock.now();
     const consumer = this.store.consume((page, running) => this.#handlePage(page, running), {
       after: this.#checkpoint.position,
       types: [...this.definition.methods.keys()],
@@ -187,14 +179,13 @@ export class ProjectionRunner {
 
   async #handlePage(page: ConsumedPage, consumer: EventConsumer): Promise<void> {
     try {
-      if (page.events.length > 1 && (await this.#handleTogether(page, consumer))) return;
-      for (const event of page.events) {
+      const done = await this.#handleTogether(page, consumer);
+      for (const event of page.events.slice(done)) {
         // What the filter left out in between is done, whatever becomes of this event.
         this.#moveTo(Math.max(this.#position, event.position - 1));
         if (!(await this.#handleEvent(event, consumer))) return;
         this.#moveTo(event.position);
-        if (this.store.clock.now() - this.#checkpointAt >= Limits.checkpointEveryMs)
-          await this.#saveCheckpoint();
+        if (this.#checkpoint.isOld) await this.#saveCheckpoint();
       }
       this.#moveTo(page.through);
     } finally {
@@ -202,24 +193,34 @@ export class ProjectionRunner {
     }
   }
 
-  /** Hands the events of a page over in one transaction. `false`: they are to be handled one by one. */
-  async #handleTogether({ events, through }: ConsumedPage, consumer: EventConsumer): Promise<boolean> {
-    if (this.#transactions === undefined) return false;
-    try {
-      const failed = await this.#inTransaction(this.#transactions, through, async (transaction) => {
-        for (const event of events) {
+  /**
+   * Hands events over many to a transaction: until it has lasted long, or keeps others from appending.
+   * @returns how many have had their effect; the others are to be handled one by one
+   */
+  async #handleTogether({ events, through }: ConsumedPage, consumer: EventConsumer): Promise<number> {
+    const { clock } = this.store;
+    let done = 0;
+    while (this.#transactions !== undefined && events.length - done > 1) {
+      let next = done;
+      const handleSome = async (transaction: StoreTransaction): Promise<number> => {
+        const until = clock.now() + Limits.transactionMs;
+        do {
           consumer.signal.throwIfAborted();
-          await this.#callHandlers(event, consumer, 1, transaction);
-        }
-      });
-      // Everything is rolled back, so nothing happens twice; alone, the event that failed is known.
-      if (failed !== undefined) return false;
-    } catch (error) {
-      if (error instanceof CheckpointFencedError || error instanceof StoreClosedError) throw error;
-      return false;
+          await this.#callHandlers(events[next++] as RecordedEvent, consumer, 1, transaction);
+        } while (next < events.length && !transaction.hasAppended && clock.now() < until);
+        return next === events.length ? through : (events[next - 1] as RecordedEvent).position;
+      };
+      try {
+        // Everything is rolled back, so nothing happens twice; alone, the event that failed is known.
+        if ((await this.#checkpoint.commitWith(this.#transactions, handleSome)) !== undefined) break;
+      } catch (error) {
+        if (error instanceof CheckpointFencedError || error instanceof StoreClosedError) throw error;
+        break;
+      }
+      done = next;
+      this.#moveTo(this.#checkpoint.position);
     }
-    this.#moveTo(through);
-    return true;
+    return done;
   }
 
   /**
@@ -251,7 +252,7 @@ export class ProjectionRunner {
     event: RecordedEvent,
     consumer: EventConsumer,
     attempt: number,
-    transaction?: EventStoreBackend,
+    transaction?: StoreTransaction,
   ): Promise<void> {
     const { name, methods, instanceFor } = this.definition;
     const { signal } = consumer;
@@ -276,57 +277,18 @@ export class ProjectionRunner {
   ): Promise<void> {
     let failed: Failure | undefined;
     await this.#persistently('commit its effect', async () => {
-      failed = await this.#inTransaction(transactions, event.position, (transaction) =>
-        this.#callHandlers(event, consumer, attempt, transaction),
-      );
+      failed = await this.#checkpoint.commitWith(transactions, async (transaction) => {
+        await this.#callHandlers(event, consumer, attempt, transaction);
+        return event.position;
+      });
     });
     if (failed !== undefined) throw failed.error;
-  }
-
-  /**
-   * Commits what `work` writes together with the checkpoint at `to`.
-   * @returns what `work` failed with; then everything is rolled back
-   * @throws CheckpointFencedError, and whatever keeps the transaction from being made
-   */
-  async #inTransaction(
-    transactions: Transactions,
-    to: number,
-    work: (transaction: EventStoreBackend) => Promise<void>,
-  ): Promise<Failure | undefined> {
-    const from = this.#checkpoint;
-    let failed: Failure | undefined;
-    try {
-      this.#checkpoint = await transactions.run(async (transaction) => {
-        await work(transaction).catch((error: unknown) => {
-          failed = { error };
-          throw error;
-        });
-        return this.store.within(transaction).checkpoints.advance(this.#reader, from, to);
-      });
-      return undefined;
-    } catch (error) {
-      if (failed !== undefined) return failed;
-      if (!(error instanceof AppendOutcomeUnknownError)) throw error;
-      const stands = await this.store.checkpoints.load(this.#reader);
-      if (stands.epoch !== from.epoch) throw new CheckpointFencedError(this.#reader, from.epoch);
-      if (stands.position !== to) throw error;
-      this.#checkpoint = stands;
-      return undefined;
-    }
   }
 
   async #saveCheckpoint(): Promise<void> {
     const to = this.#position;
     if (this.definition.state === 'memory' || to <= this.#checkpoint.position) return;
-    await this.#persistently('save its checkpoint', async (attempt) => {
-      // After a failure the write may have happened all the same.
-      const from = attempt === 1 ? this.#checkpoint : await this.store.checkpoints.load(this.#reader);
-      if (from.epoch !== this.#checkpoint.epoch)
-        throw new CheckpointFencedError(this.#reader, this.#checkpoint.epoch);
-      this.#checkpoint =
-        from.position === to ? from : await this.store.checkpoints.advance(this.#reader, from, to);
-    });
-    this.#checkpointAt = this.store.clock.now();
+    await this.#persistently('save its checkpoint', (attempt) => this.#checkpoint.save(to, attempt > 1));
   }
 
   /** Tries until it succeeds or the projection is to end; only a new owner and a closed store end it. */
@@ -375,10 +337,6 @@ export class ProjectionRunner {
       this.definition.name,
       this.#error === undefined ? undefined : { cause: this.#error },
     );
-  }
-
-  get #reader(): string {
-    return `projection/${this.definition.name}/v${this.definition.version}`;
   }
 }
 

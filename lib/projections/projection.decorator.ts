@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
-import type { EventStoreBackend } from '../core/event-store-backend.js';
+import type { StoreTransaction } from '../core/event-store-backend.js';
 import { Limits } from '../core/limits.js';
 import { checkName } from '../core/text.js';
 
@@ -46,7 +46,7 @@ export interface ProjectionContext {
   /** Aborted when the application shuts down. */
   readonly signal: AbortSignal;
   /** With `state: 'transaction'`: the transaction that its effect and its checkpoint are committed with. */
-  readonly transaction?: EventStoreBackend;
+  readonly transaction?: StoreTransaction;
 }
 
 const PROJECTION = Symbol('allframe:projection');

@@ -10,6 +10,8 @@ import {
 import { clientOf, PostgresBackend } from '@allframe/nestjs/postgres';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
+import { type Clock, systemClock } from '../../lib/core/clock.js';
+import { Limits } from '../../lib/core/limits.js';
 import type { ProjectionDefinition } from '../../lib/projections/projection-runner.js';
 import { eventually } from '../eventually.js';
 import { connectionLost, FaultyPool } from '../postgres/faulty-pool.js';
@@ -60,9 +62,12 @@ async function rowOf(table: string): Promise<unknown> {
 }
 
 /** A process: a store on a pool that can die, and the projection running in it. */
-async function running(place: string, definition: ProjectionDefinition) {
+async function running(place: string, definition: ProjectionDefinition, clock: Clock = systemClock) {
   const pool = new FaultyPool({ connectionString: server!.url, max: 5, application_name: randomUUID() });
-  const store = await EventStore.open(new PostgresBackend({ pool, schema: place }), { logger: silent });
+  const store = await EventStore.open(new PostgresBackend({ pool, schema: place }), {
+    logger: silent,
+    clock,
+  });
   const registry = new ProjectionRegistry();
   registry.register(definition, store);
   let isDead = false;
@@ -165,6 +170,51 @@ describe('a projection in transactions', () => {
     }
     expect(lost).toBe(3);
     expect(await rowOf(table)).toEqual({ count: 60, sum: sumTo(60) });
+  });
+
+  it('takes many events into a transaction, until it has lasted for a while', async () => {
+    const [place, table] = [newPlace(), await newTable()];
+    let passed = 0;
+    const clock = { ...systemClock, now: () => systemClock.now() + passed };
+    const transactions: string[] = [];
+    const definition = counting(table);
+    const instance = {
+      async on(_data: unknown, _event: unknown, { transaction }: ProjectionContext): Promise<void> {
+        const { rows } = await clientOf(transaction).query('select pg_current_xact_id()::text as id');
+        transactions.push((rows as { id: string }[])[0]!.id);
+        passed += Limits.transactionMs / 2;
+      },
+    };
+    const writer = await EventStore.open(
+      new PostgresBackend({ connectionString: server!.url, schema: place }),
+    );
+    const { position } = await writer.append('s-1', counted(1, 9));
+    await writer.close();
+    const { registry } = await running(place, { ...definition, instanceFor: () => instance }, clock);
+    await registry.waitFor(table, position, { timeoutMs: 20_000 });
+    const [a, b, c, d, e] = [...new Set(transactions)];
+    expect(transactions).toEqual([a, a, b, b, c, c, d, d, e]);
+  });
+
+  it('lets others append between two events whose handlers do', async () => {
+    const [place, table] = [newPlace(), await newTable()];
+    const writer = await EventStore.open(
+      new PostgresBackend({ connectionString: server!.url, schema: place }),
+    );
+    onTestFinished(() => writer.close());
+    const instance = {
+      async on({ n }: { n: number }, _event: unknown, { transaction }: ProjectionContext): Promise<void> {
+        await writer.append('outside-1', [{ type: 'seen', data: { n } }]);
+        await writer.within(transaction!).append('inside-1', [{ type: 'seen', data: { n } }]);
+      },
+    };
+    const { position } = await writer.append('s-1', counted(1, 20));
+    const { registry } = await running(place, { ...counting(table), instanceFor: () => instance });
+    // Less than it takes an append to give up waiting for its turn.
+    await registry.waitFor(table, position, { timeoutMs: 20_000 });
+    const numbers = async (stream: string) => (await writer.getEvents(stream)).map(({ data }) => data);
+    expect(await numbers('inside-1')).toEqual(counted(1, 20).map(({ data }) => data));
+    expect(await numbers('outside-1')).toEqual(counted(1, 20).map(({ data }) => data));
   });
 
   it('cannot be declared on a store without transactions', async () => {

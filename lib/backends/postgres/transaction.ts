@@ -2,7 +2,7 @@ import type { BackendStats } from '../../core/backend-stats.js';
 import type { AppendResult, Commit, KeyedRecord } from '../../core/commit.js';
 import { AppendOutcomeUnknownError } from '../../core/errors/append.errors.js';
 import { InvalidArgumentError } from '../../core/errors/input.errors.js';
-import { EventStoreBackend } from '../../core/event-store-backend.js';
+import { EventStoreBackend, type StoreTransaction } from '../../core/event-store-backend.js';
 import type { EventPage, LogQuery, StreamQuery } from '../../core/read-page.js';
 import { appendCall } from './append/append-lane.js';
 import { answersOf, callValues, type CommitAnswer } from './append/append-batch.js';
@@ -27,7 +27,7 @@ const ABORTED = '25P02';
  * From its first append of events until the end of the transaction, nobody else appends to the store.
  * @publicApi
  */
-export class PostgresTransaction extends EventStoreBackend {
+export class PostgresTransaction extends EventStoreBackend implements StoreTransaction {
   readonly backendType = 'postgres';
 
   /** How many events were written in it, and the ids of those that were to be. @internal */
@@ -41,6 +41,10 @@ export class PostgresTransaction extends EventStoreBackend {
     private readonly reads: StoreReads,
   ) {
     super();
+  }
+
+  get hasAppended(): boolean {
+    return this.written.events > 0;
   }
 
   /** @throws as that of every backend; PostgresRequestError, after which the transaction can only be rolled back */
