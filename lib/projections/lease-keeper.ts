@@ -23,6 +23,8 @@ export class LeaseKeeper {
   readonly #owner = randomUUID();
   readonly #wanted = new Map<string, Wanted>();
   #running = false;
+  /** The call under way. */
+  #holding: Promise<unknown> = Promise.resolve();
   /** Ends the pause, since somebody new wants a lease. */
   #soon: AbortController | undefined;
 
@@ -58,6 +60,8 @@ export class LeaseKeeper {
   async #giveBack(name: string): Promise<void> {
     this.#wanted.delete(name);
     this.#soon?.abort();
+    // A call that is under way would take it again.
+    await this.#holding.catch(() => undefined);
     // Its time runs out, too.
     await this.leases.release([name], this.#owner).catch(() => undefined);
   }
@@ -76,7 +80,9 @@ export class LeaseKeeper {
       const asked = new Map(this.#wanted);
       const began = this.clock.now();
       try {
-        const held = new Set(await this.leases.hold([...asked.keys()], this.#owner, Limits.leaseTtlMs));
+        const holding = this.leases.hold([...asked.keys()], this.#owner, Limits.leaseTtlMs);
+        this.#holding = holding;
+        const held = new Set(await holding);
         renewedAt = began;
         for (const [name, wanted] of asked) settle(wanted, held.has(name));
       } catch (error) {

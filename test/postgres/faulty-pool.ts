@@ -30,6 +30,10 @@ export class FaultyPool implements PostgresPool {
     this.#pool = new pg.Pool(config);
   }
 
+  get options(): pg.PoolConfig {
+    return this.#pool.options;
+  }
+
   /** The next statement that matches is left to `act`; once. */
   next(matches: (statement: Statement) => boolean, act: Interception): void {
     this.#interceptions.push({ matches, act });

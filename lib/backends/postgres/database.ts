@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { type Clock, backOffMs, pause } from '../../core/clock.js';
+import { AppendOutcomeUnknownError } from '../../core/errors/append.errors.js';
 import { StoreClosedError } from '../../core/errors/store.errors.js';
 import { Limits } from '../../core/limits.js';
 import { type PooledPostgresClient, type PostgresPool, queryRows } from './driver.js';
@@ -43,6 +44,8 @@ export class Deadline {
  */
 export class Database {
   readonly #closing = new AbortController();
+  /** Connections that are in use. */
+  readonly #lent = new Set<PooledPostgresClient>();
 
   constructor(
     private readonly pool: PostgresPool,
@@ -60,9 +63,11 @@ export class Database {
     return new Deadline(this.clock, Math.min(timeoutMs, this.timeoutMs), this.#closing.signal);
   }
 
-  /** Nobody waits for the database any longer. */
+  /** Nobody waits for the database any longer, and what still runs on its connections ends with them. */
   close(): void {
     this.#closing.abort();
+    for (const client of this.#lent) client.release(true);
+    this.#lent.clear();
   }
 
   /**
@@ -78,6 +83,7 @@ export class Database {
     answerMs?: number,
   ): Promise<T> {
     const client = await this.#connect(operation, deadline);
+    this.#lent.add(client);
     let isSound = true;
     // Without a listener, a connection that is cut while nothing runs on it would end the process.
     const onError = (): void => void (isSound = false);
@@ -86,10 +92,11 @@ export class Database {
       return await (answerMs === undefined ? work(client) : this.#answered(work(client), answerMs));
     } catch (error) {
       isSound &&= isHealthy(error);
-      throw error;
+      if (this.#lent.has(client) || error instanceof AppendOutcomeUnknownError) throw error;
+      throw new StoreClosedError(operation, { cause: error });
     } finally {
       client.off('error', onError);
-      client.release(!isSound);
+      if (this.#lent.delete(client)) client.release(!isSound);
     }
   }
 
@@ -97,12 +104,22 @@ export class Database {
    * Runs a statement that only reads, again on another connection where one is lost.
    * @throws PostgresUnavailableError, PostgresRequestError, StoreClosedError
    */
-  async read(operation: string, text: string, values: readonly unknown[] = []): Promise<Rows> {
-    const deadline = this.deadline();
+  read(operation: string, text: string, values: readonly unknown[] = []): Promise<Rows> {
+    return this.ask(operation, text, values, this.deadline(), this.answerMs);
+  }
+
+  /** As `read`, for statements that may be run twice, with bounds of one's own. */
+  async ask(
+    operation: string,
+    text: string,
+    values: readonly unknown[],
+    deadline: Deadline,
+    answerMs: number,
+  ): Promise<Rows> {
+    const statement = (client: PooledPostgresClient): Promise<Rows> => queryRows(client, text, values);
     for (;;) {
       try {
-        const statement = (client: PooledPostgresClient): Promise<Rows> => queryRows(client, text, values);
-        return await this.withClient(operation, statement, deadline, this.answerMs);
+        return await this.withClient(operation, statement, deadline, answerMs);
       } catch (error) {
         if (error instanceof PostgresUnavailableError || error instanceof StoreClosedError) throw error;
         // A standby cancels what stands in the way of what it replays, and would answer a moment later.

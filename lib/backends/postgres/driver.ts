@@ -33,6 +33,8 @@ export interface PostgresPool {
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   off(event: string, listener: (...args: unknown[]) => void): unknown;
   end(): Promise<void>;
+  /** How it was made; `max`: connections at the most. */
+  readonly options?: { readonly max?: number | undefined };
 }
 
 /** The part of the `pg` module that makes pools. */

@@ -30,7 +30,7 @@ export interface PostgresOptions {
   readonly wakeUp?: WakeUp;
   /** Create and update the schema when opening; default `true`. Otherwise `PostgresBackend.migrate` has to be run before. */
   readonly migrate?: boolean;
-  /** Connections at the most, 2 to 1,000, for a `connectionString`; default 10. */
+  /** Connections at the most, 3 to 1,000, for a `connectionString`; default 10. A pool of yours needs as many. */
   readonly maxConnections?: number;
   /** How long a connection may take, be it new or one that a pool has to spare, in milliseconds; default 5,000. */
   readonly connectTimeoutMs?: number;
@@ -55,6 +55,8 @@ const DEFAULT_SCHEMA = 'allframe';
 
 /** Longer names are cut by the server, so that two of them might mean one schema. */
 const SCHEMA_BYTES_MAX = 63;
+/** One listens, one appends, and one reads or is in a transaction: with less they would wait for each other. */
+export const POOL_CONNECTIONS_MIN = 3;
 const CONNECTIONS_MAX = 1_000;
 
 /** @throws InvalidArgumentError, LimitExceededError */
@@ -69,6 +71,7 @@ export function settingsOf(options: PostgresOptions): PostgresSettings {
   const target = connectionString === undefined ? undefined : targetOf(connectionString);
   const { schema = target?.schema ?? DEFAULT_SCHEMA } = options;
   checkPool(pool, 'options.pool');
+  checkSize(pool);
   checkPool(readPool, 'options.readPool');
   checkSchema(schema);
   if (data !== 'json' && data !== 'jsonb') {
@@ -78,7 +81,7 @@ export function settingsOf(options: PostgresOptions): PostgresSettings {
     throw new InvalidArgumentError('options.wakeUp', `${String(wakeUp)} is neither 'notify' nor 'poll'`);
   }
   if (typeof migrate !== 'boolean') throw new InvalidArgumentError('options.migrate', 'a boolean is wanted');
-  checkRange(maxConnections, 'options.maxConnections', 2, CONNECTIONS_MAX);
+  checkRange(maxConnections, 'options.maxConnections', POOL_CONNECTIONS_MIN, CONNECTIONS_MAX);
   checkRange(connectTimeoutMs, 'options.connectTimeoutMs', 1, 2 ** 31 - 1);
   checkRange(unavailableTimeoutMs, 'options.unavailableTimeoutMs', 0, 2 ** 31 - 1);
   return {
@@ -88,7 +91,7 @@ export function settingsOf(options: PostgresOptions): PostgresSettings {
     schema: { name: schema, data },
     wakeUp,
     migrate,
-    maxConnections,
+    maxConnections: pool?.options?.max ?? maxConnections,
     connectTimeoutMs,
     unavailableTimeoutMs,
   };
@@ -99,6 +102,15 @@ function checkPool(pool: unknown, argument: string): void {
   const { connect, end } = (pool ?? {}) as Partial<PostgresPool>;
   if (typeof connect === 'function' && typeof end === 'function') return;
   throw new InvalidArgumentError(argument, 'a Pool of pg is wanted, such as new Pool({ connectionString })');
+}
+
+function checkSize(pool: PostgresPool | undefined): void {
+  const max = pool?.options?.max ?? POOL_CONNECTIONS_MIN;
+  if (max >= POOL_CONNECTIONS_MIN) return;
+  throw new InvalidArgumentError(
+    'options.pool',
+    `its max is ${max}, and ${POOL_CONNECTIONS_MIN} is the least: one connection listens, one appends, one reads`,
+  );
 }
 
 function checkSchema(schema: unknown): void {

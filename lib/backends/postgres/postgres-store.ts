@@ -10,13 +10,17 @@ import { Database, refused } from './database.js';
 import { loadCopyStreams, loadDriver, type PostgresClient, type PostgresPool, queryRows } from './driver.js';
 import { EventImport, type ImportReport } from './importing/event-import.js';
 import { PostgresLeases } from './leases.js';
-import type { PostgresSettings } from './postgres-options.js';
+import { POOL_CONNECTIONS_MIN, type PostgresSettings } from './postgres-options.js';
 import { PostgresSchemaError } from './postgres.errors.js';
 import { isRefusal } from './sql-state.js';
 import { StoreReads } from './reading/store-reads.js';
 import { assertMigrated, migrate, pendingStatements } from './schema/migrate.js';
 import { inTransaction, PostgresTransaction, rowsInTransaction } from './transaction.js';
+import { Turns } from './turns.js';
 import { Watch } from './watching/watch.js';
+
+/** Connections that transactions leave to those who append or read beside them, and to the watch: handlers wait for both. */
+const CONNECTIONS_LEFT = POOL_CONNECTIONS_MIN - 1;
 
 /** An open store: a pool, the ways in and out, and the watch. */
 export class PostgresStore {
@@ -30,6 +34,7 @@ export class PostgresStore {
   readonly #events: AppendLane;
   /** Commits without events take no position, so they need not wait for those that do. */
   readonly #records: AppendLane;
+  readonly #transactions: Turns;
   readonly #inFlight = new Set<Promise<unknown>>();
 
   private constructor(
@@ -46,7 +51,8 @@ export class PostgresStore {
     this.#events = new AppendLane(database, schema, this.#onAppended);
     this.#records = new AppendLane(database, schema, this.#onAppended);
     this.reads = new StoreReads((...args) => database.read(...args), schema);
-    this.leases = new PostgresLeases((...args) => database.read(...args), schema);
+    this.leases = new PostgresLeases(database, schema, patienceMs(settings));
+    this.#transactions = new Turns(settings.maxConnections - CONNECTIONS_LEFT);
     this.#logReads = new StoreReads((...args) => readers.read(...args), schema);
   }
 
@@ -125,7 +131,9 @@ export class PostgresStore {
 
   /** As `withTransaction`, on a connection of the store's own. */
   inTransaction<R>(work: (transaction: PostgresTransaction) => Promise<R>): Promise<R> {
-    return this.database.withClient('transaction', (client) => this.withTransaction(client, work));
+    return this.#transactions.run(() =>
+      this.database.withClient('transaction', (client) => this.withTransaction(client, work)),
+    );
   }
 
   /** See `PostgresBackend.import`. */
@@ -155,9 +163,10 @@ export class PostgresStore {
   /** Ends after the commits in flight. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#inFlight);
+    const stopped = this.watch.stop();
     this.database.close();
     this.readers.close();
-    await this.watch.stop();
+    await stopped;
     await leave(this.settings, this.pool);
   }
 }

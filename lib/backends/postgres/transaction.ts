@@ -173,15 +173,22 @@ export async function inTransaction<R>(
   transaction: PostgresTransaction,
   work: (transaction: PostgresTransaction) => Promise<R>,
 ): Promise<R> {
+  let cut: Error | undefined;
   // Without a listener, a connection that is cut while nothing runs on it would end the process.
-  client.on('error', ignore);
+  const onCut = (error?: unknown): void =>
+    void (cut ??= new Error('the connection has ended', { cause: error }));
+  client.on('error', onCut);
+  client.on('end', onCut);
   try {
     await begin(client);
     const result = await worked(client, transaction, work);
+    // With its connection it has been rolled back; of a commit that is sent now, nobody would know that.
+    if (cut !== undefined) throw new PostgresUnavailableError(OPERATION, { cause: cut });
     await end(client, transaction.written.ids);
     return result;
   } finally {
-    client.off('error', ignore);
+    client.off('error', onCut);
+    client.off('end', onCut);
   }
 }
 
@@ -200,10 +207,6 @@ async function worked<R>(
   } finally {
     await transaction.close();
   }
-}
-
-function ignore(): void {
-  // The next statement on the connection says it as well.
 }
 
 /** @throws InvalidArgumentError if the client is in a transaction already: committing it is somebody else's matter */

@@ -7,10 +7,11 @@ import { AllFrameError } from './allframe.error.js';
 export class StoreClosedError extends AllFrameError {
   readonly code = 'StoreClosedError';
 
-  constructor(operation: string) {
+  constructor(operation: string, options?: ErrorOptions) {
     super(
       `${operation} was called on an event store that is not open. ` +
         'Use a store between `EventStore.open` (or the start of the application) and `close`.',
+      options,
     );
   }
 }

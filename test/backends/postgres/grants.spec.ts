@@ -36,7 +36,7 @@ async function useAll(connectionString: string, schema: string): Promise<void> {
   await sql(serverUrl(), `update ${schema}.store set timeline = 'another'`);
   await sql(serverUrl(), `update ${schema}.stream_count set position = 0, streams = 0`);
   const store = await EventStore.open(
-    new PostgresBackend({ connectionString, schema, maxConnections: 2, unavailableTimeoutMs: 0 }),
+    new PostgresBackend({ connectionString, schema, maxConnections: 3, unavailableTimeoutMs: 0 }),
   );
   try {
     const streamId = randomUUID();

@@ -48,7 +48,7 @@ describe.each(inject('postgresServers'))('on $name, a schema', ({ url: connectio
 
   it('is made once by ten that open it at the same time', async () => {
     const schema = newSchema(connectionString);
-    const options = { connectionString, schema, maxConnections: 2 };
+    const options = { connectionString, schema, maxConnections: 3 };
     await Promise.all(Array.from({ length: 10 }, () => openStore(new PostgresBackend(options))));
     const applied = await sql(connectionString, `select version from ${schema}.migrations order by version`);
     expect(applied).toEqual(MIGRATIONS.map(({ version }) => ({ version })));
@@ -107,7 +107,7 @@ describe('a schema', () => {
             `drop schema if exists "${schema.replaceAll('"', '""')}" cascade`,
           )),
       );
-      const store = await openStore(new PostgresBackend({ connectionString, schema, maxConnections: 2 }));
+      const store = await openStore(new PostgresBackend({ connectionString, schema, maxConnections: 3 }));
       await store.append('s', numbered(1));
       expect(await PostgresBackend.migrate({ connectionString, schema })).toEqual([]);
     }

@@ -40,6 +40,7 @@ describe('an option', () => {
     ['options.pool', { pool: null }],
     ['options.pool', { pool: 'postgres://localhost' }],
     ['options.pool', { pool: { connect: () => undefined } }],
+    ...[1, 2].map((max) => ['options.pool', { pool: new pg.Pool({ max }) }]),
     ['options.readPool', { pool, readPool: {} }],
     ['options.readPool', { connectionString, readPool: null }],
     ...['', 'pg_x', 'pg_', 'information_schema', 'a$b', '$', 'a\0b', '\ud800', 7, false].map((schema) => [
@@ -53,7 +54,7 @@ describe('an option', () => {
     ...['JSON', 'text', '', null, 1, true].map((data) => ['options.data', { connectionString, data }]),
     ...['', 'listen', null, 0].map((wakeUp) => ['options.wakeUp', { connectionString, wakeUp }]),
     ...['yes', 0, null].map((migrate) => ['options.migrate', { connectionString, migrate }]),
-    ...[0, 1, 1_001, 2.5, NaN, -3, '10', null].map((maxConnections) => [
+    ...[0, 1, 2, 1_001, 2.5, NaN, -3, '10', null].map((maxConnections) => [
       'options.maxConnections',
       { connectionString, maxConnections },
     ]),
@@ -87,7 +88,7 @@ describe('an option', () => {
   it('is accepted up to its bounds', () => {
     const bounds: readonly PostgresOptions[] = [
       { schema: 'x'.repeat(63) },
-      { maxConnections: 2, connectTimeoutMs: 1, unavailableTimeoutMs: 0 },
+      { maxConnections: 3, connectTimeoutMs: 1, unavailableTimeoutMs: 0 },
       { maxConnections: 1_000, connectTimeoutMs: 2 ** 31 - 1, unavailableTimeoutMs: 2 ** 31 - 1 },
       { data: 'jsonb', wakeUp: 'poll', migrate: false, readPool: pool },
     ];
@@ -200,7 +201,7 @@ describe('a connection string', () => {
     const { host, port } = row as Record<string, string>;
     const bySocket = `postgres://postgres@/postgres?${new URLSearchParams({ host: host!, port: port! }).toString()}`;
     const store = await openStore(
-      new PostgresBackend({ connectionString: bySocket, schema: newSchema(), maxConnections: 2 }),
+      new PostgresBackend({ connectionString: bySocket, schema: newSchema(), maxConnections: 3 }),
     );
     expect((await store.append('s', numbered(1))).position).toBe(1);
   });

@@ -51,6 +51,7 @@ export class Watch {
     this.#running = Promise.all(loops);
   }
 
+  /** The connection that listens is to be ended right after, with those of the database. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#askSoon?.();
@@ -148,7 +149,6 @@ export class Watch {
       // What came before it was listening has been told to nobody.
       this.#askSoon?.();
       await ended(client, signal);
-      await client.query({ text: `unlisten ${channel}` });
     } finally {
       client.off('notification', onNotification);
     }
