@@ -8,7 +8,7 @@ type Result = ReturnType<PooledPostgresClient['query']>;
 /** Stands in for one statement. @param proceed carries it out */
 export type Interception = (proceed: () => Result, client: pg.PoolClient) => Result;
 
-export const isAppend = ({ text }: Statement): boolean => text.includes('append_commits(');
+export const isAppend = ({ text }: Statement): boolean => /append_(commits|event)\(/.test(text);
 export const isLogPage = ({ text }: Statement): boolean => text.includes('order by position');
 
 /** What the driver says of a connection that is cut. */

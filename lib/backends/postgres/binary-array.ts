@@ -98,14 +98,22 @@ export const intArray = (): BinaryArray<number> =>
 export const bigintArray = (): BinaryArray<number> => new Fixed(OID.int8, 8, writeSafeInteger);
 
 /** Times in milliseconds since 1970. */
-export const timeArray = (): BinaryArray<number> =>
-  new Fixed(OID.timestamptz, 8, (buffer, ms: number, at) =>
-    buffer.writeBigInt64BE(BigInt(ms - SERVER_EPOCH_MS) * 1000n, at),
-  );
+export const timeArray = (): BinaryArray<number> => new Fixed(OID.timestamptz, 8, writeTime);
+
+/** A time of its own, in milliseconds since 1970. */
+export function timeValue(ms: number): Buffer {
+  const buffer = Buffer.allocUnsafe(8);
+  writeTime(buffer, ms, 0);
+  return buffer;
+}
 
 /** Ids as they are written, in lower case with dashes. */
 export const uuidArray = (): BinaryArray<string> =>
   new Fixed(OID.uuid, 16, (buffer, id: string, at) => buffer.write(id.replaceAll('-', ''), at, 'hex'));
+
+function writeTime(buffer: Buffer, ms: number, at: number): void {
+  buffer.writeBigInt64BE(BigInt(ms - SERVER_EPOCH_MS) * 1000n, at);
+}
 
 function writeSafeInteger(buffer: Buffer, value: number, at: number): void {
   buffer.writeInt32BE(Math.floor(value / 2 ** 32), at);

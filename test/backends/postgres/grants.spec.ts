@@ -16,7 +16,7 @@ const grantsOn = (schema: string): readonly string[] => [
   ...['records', 'leases', 'store', 'stream_count'].map((table) => `update on ${schema}.${table}`),
   ...['records', 'leases'].map((table) => `delete on ${schema}.${table}`),
   // Everybody has these, unless they have been taken away.
-  ...['append_commits', 'decide_each', 'last_position', 'server_timeline'].map(
+  ...['append_commits', 'append_event', 'decide_each', 'last_position', 'server_timeline'].map(
     (name) => `execute on function ${schema}.${name}`,
   ),
 ];
@@ -41,8 +41,9 @@ async function useAll(connectionString: string, schema: string): Promise<void> {
   try {
     const streamId = randomUUID();
     await store.append(streamId, numbered(2), { expectedVersion: 'noStream' });
+    await store.append(streamId, numbered(1));
     // Which one of several commits is refused is decided by a function of its own.
-    await store.append(streamId, numbered(1), { expectedVersion: 1 }).catch((error: unknown) => {
+    await store.append(streamId, numbered(2), { expectedVersion: 1 }).catch((error: unknown) => {
       if (!(error instanceof WrongExpectedVersionError)) throw error;
     });
     await store.getEvents(streamId);

@@ -101,6 +101,19 @@ describe.each(CUTS)('a connection that is cut %s each step', (cut) => {
     expect(stored.map(({ tag }) => tag)).toEqual(tags);
   });
 
+  it('is made up for by a lone append, which goes another way', async () => {
+    store = await open();
+    const tags: string[] = [];
+    await atEachStep(cut, async (step) => {
+      tags.push(`${step}`);
+      const result = await store.append('s-1', [noted(`${step}`)], { expectedVersion: step - 1 });
+      expect(result).toMatchObject({ version: step, idempotent: false });
+    });
+    const stored = await storedPlaces(server, schema);
+    expectSound(stored, 'gapless');
+    expect(stored.map(({ tag }) => tag)).toEqual(tags);
+  });
+
   it('is told of truly by an append that does not wait, and a repetition doubles nothing', async () => {
     store = await open({ unavailableTimeoutMs: 0 });
     const outcomes = new Set<unknown>();

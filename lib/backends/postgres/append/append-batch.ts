@@ -1,6 +1,5 @@
 import type { AppendResult, Commit, RecordChange, StreamCommit } from '../../../core/commit.js';
 import { RecordConflictError, WrongExpectedVersionError } from '../../../core/errors/append.errors.js';
-import type { ExpectedVersion } from '../../../core/expected-version.js';
 import { Limits } from '../../../core/limits.js';
 import type { EncodedEvent } from '../../../core/stored-event.js';
 import {
@@ -14,7 +13,7 @@ import {
   uuidArray,
 } from '../binary-array.js';
 import type { KnownVersions } from './known-versions.js';
-import { EXPECTED_ANY, EXPECTED_STREAM_EXISTS, Outcome } from './append-function.js';
+import { expectedNumber, Outcome } from './codes.js';
 
 /** What became of one commit of a batch. */
 export type CommitAnswer =
@@ -209,12 +208,6 @@ function sizeOf({ streams, records }: Commit): { events: number; units: number }
 
 function placeOf({ collection, key }: RecordChange): string {
   return `${collection}\0${key}`;
-}
-
-function expectedNumber(expected: ExpectedVersion): number {
-  if (expected === 'any') return EXPECTED_ANY;
-  if (expected === 'streamExists') return EXPECTED_STREAM_EXISTS;
-  return expected === 'noStream' ? 0 : expected;
 }
 
 /** An array of numbers as the server writes it: `{1,2,3}`. */

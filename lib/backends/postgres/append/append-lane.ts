@@ -7,6 +7,7 @@ import { type Database, type Deadline, refused, type Rows } from '../database.js
 import { type PostgresClient, queryRows } from '../driver.js';
 import { PostgresRequestError, PostgresUnavailableError } from '../postgres.errors.js';
 import { isOfServer, isTransient, READ_ONLY, sqlStateOf } from '../sql-state.js';
+import { appendEventCall, eventValues, isLoneEvent } from './append-event.js';
 import { AppendBatch, answersOf, CALL_VALUES, callValues, type CommitAnswer } from './append-batch.js';
 import { KnownVersions } from './known-versions.js';
 import { firstResults, placesQuery, placesValues } from './repeats.js';
@@ -43,7 +44,8 @@ export const appendCall = (schema: string): string =>
  * was written, its results are the first ones, and nothing is written twice (`id` is unique).
  */
 export class AppendLane {
-  readonly #call: string;
+  readonly #commitsCall: string;
+  readonly #eventCall: string;
   readonly #places: string;
   readonly #known = new KnownVersions();
   #waiting: WaitingCommit[] = [];
@@ -55,7 +57,8 @@ export class AppendLane {
     /** Told of the last position that a call has written, and how many events it wrote. */
     private readonly onAppended: (position: number, events: number) => void,
   ) {
-    this.#call = appendCall(schema);
+    this.#commitsCall = appendCall(schema);
+    this.#eventCall = appendEventCall(schema);
     this.#places = placesQuery(schema);
   }
 
@@ -158,7 +161,7 @@ export class AppendLane {
     let refusals = 0;
     for (;;) {
       try {
-        const rows = await this.#attempt(callValues(commits, this.#known, lost !== undefined), deadline);
+        const rows = await this.#attempt(commits, lost !== undefined, deadline);
         const answers = answersOf(commits, rows[0] as Rows[number]);
         const written = answers.flatMap((answer) => ('results' in answer ? answer.results : []));
         this.#known.learn(Number(rows[0]?.[0]), written);
@@ -182,12 +185,15 @@ export class AppendLane {
     }
   }
 
-  #attempt(values: readonly unknown[], deadline: Deadline): Promise<Rows> {
+  #attempt(commits: readonly Commit[], looksForIds: boolean, deadline: Deadline): Promise<Rows> {
+    const [text, values] = isLoneEvent(commits)
+      ? [this.#eventCall, eventValues(commits[0] as Commit, this.#known, looksForIds)]
+      : [this.#commitsCall, callValues(commits, this.#known, looksForIds)];
     return this.database.withClient(
       'append',
       async (client) => {
         try {
-          return await queryRows(client, this.#call, values);
+          return await queryRows(client, text, values);
         } catch (error) {
           // Only a server that still answers has undone what it refused; one that ends may have written it before.
           if (sqlStateOf(error) === undefined || !(await isThere(client))) throw error;

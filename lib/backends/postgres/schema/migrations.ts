@@ -1,4 +1,6 @@
-import { appendFunction, appendTurnFunction, decideFunction } from '../append/append-function.js';
+import { appendFunction, decideFunction } from '../append/append-commits.js';
+import { appendEventFunction } from '../append/append-event.js';
+import { appendTurnFunction } from '../append/append-turn.js';
 import {
   type DataType,
   eventsTable,
@@ -23,7 +25,7 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
-    name: 'events, records, leases, and the function that appends',
+    name: 'events, records, leases, and the functions that append',
     statements: (schema, data) => [
       eventsTable(schema, data),
       firstEventsIndex(schema),
@@ -37,6 +39,7 @@ export const MIGRATIONS: readonly Migration[] = [
       lastPositionFunction(schema),
       decideFunction(schema),
       appendFunction(schema),
+      appendEventFunction(schema),
       appendTurnFunction(schema),
     ],
   },

@@ -1,66 +1,16 @@
 /**
  * The function that appends: one call for many commits, one transaction, one answer per commit.
  *
- * All appends to a store take one lock before anything else, so positions are given out and become visible in one
- * order: whoever reads `position > P` misses nothing, and needs no logic for gaps. Statements of a volatile function
- * see what is committed when they begin (READ COMMITTED), so what comes after the lock sees every commit before it.
- *
  * Nearly always all commits of a call can be written. So the caller says where everything goes if they can, one
  * statement checks that, and one writes. Only if one of them cannot, they are looked at one by one.
  *
  * A caller that has written the last event itself knows the versions of its streams, and need not have them looked up.
  *
  * The arrays named `commit_*` have an element per commit, `stream_*` per stream of a commit, `event_*` per event, `given_*`
- * per id that may be known already, `record_*` per record; `*_n` are numbers counted from 1. The expected version of a
- * stream is -1 for 'any' and -2 for 'streamExists'.
+ * per id that may be known already, `record_*` per record; `*_n` are numbers counted from 1.
  */
-
-import { Limits } from '../../../core/limits.js';
-
-/** What became of a commit. */
-export const Outcome = { written: 0, idKnown: 1, wrongVersion: 2, recordConflict: 3 } as const;
-
-/** How 'any' and 'streamExists' are told to the function. */
-export const EXPECTED_ANY = -1;
-export const EXPECTED_STREAM_EXISTS = -2;
-
-/** Raised where the transaction's isolation would hide what others have committed meanwhile. */
-const ISOLATION_SQLSTATE = 'AF001';
-
-/** How far positions jump where the server may have lost the last ones: more than any replica can be behind. */
-const POSITION_GAP = 1_000_000_000;
-
-/** How the functions that write events are run: plans by index however the table grows, and no wait without an end. */
-const SETTINGS = `language plpgsql volatile
-set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
-set jit = off
-set lock_timeout = '${Limits.appendLockTimeoutMs}ms'`;
-
-/** Acknowledged has to mean durable, whatever the role or the database has been set to. */
-const DURABLY = `if current_setting('synchronous_commit') = 'off' then
-    perform set_config('synchronous_commit', 'on', true);
-  end if;`;
-
-/**
- * Waits for this store's turn to append, and sets `first_position` to the next one. It is part of other functions, which
- * declare `kept`, `line` and `first_position`, so that an append does not pay for a call.
- */
-const takeTurn = (schema: string): string => `select * into kept from ${schema}.store;
-    perform pg_advisory_xact_lock(kept.append_lock);
-    select * into kept from ${schema}.store;
-    first_position := coalesce((select position from ${schema}.events order by position desc limit 1), 0);
-    line := ${schema}.server_timeline();
-    if kept.timeline <> line then
-      -- The server has become another one (a standby was promoted, a backup restored to a point in time). The newest
-      -- events may have been lost with the old one, and readers may have seen their positions: none is used again.
-      update ${schema}.store set
-        timeline = line,
-        position_floor = (first_position / ${POSITION_GAP} + 1) * ${POSITION_GAP},
-        positions_skipped = positions_skipped + (first_position / ${POSITION_GAP} + 1) * ${POSITION_GAP} - first_position
-        returning * into kept;
-    end if;
-    first_position := greatest(first_position, kept.position_floor) + 1;`;
+import { APPEND_CHECKS, APPEND_SETTINGS, takeTurn } from './append-turn.js';
+import { EXPECTED_ANY, EXPECTED_STREAM_EXISTS, Outcome } from './codes.js';
 
 export const appendFunction = (schema: string): string => `
 create or replace function ${schema}.append_commits(
@@ -76,7 +26,7 @@ create or replace function ${schema}.append_commits(
   record_checked boolean[], record_expected text[],
   out first_position bigint, out outcomes int[], out refused_by int[], out versions bigint[]
 )
-${SETTINGS}
+${APPEND_SETTINGS}
 as $append$
 declare
   kept ${schema}.store;
@@ -92,11 +42,7 @@ declare
   accepted boolean[];
   missing bigint;
 begin
-  if current_setting('transaction_isolation') <> 'read committed' then
-    raise exception 'an append needs the isolation level READ COMMITTED, and this transaction has another one'
-      using errcode = '${ISOLATION_SQLSTATE}';
-  end if;
-  ${DURABLY}
+  ${APPEND_CHECKS}
 
   if cardinality(event_id) > 0 then
     ${takeTurn(schema)}
@@ -237,17 +183,3 @@ begin
   end loop;
 end
 $decide$`;
-
-/** Waits for this store's turn to append as an append does, for those who write events by other means. */
-export const appendTurnFunction = (schema: string): string => `
-create or replace function ${schema}.take_append_turn(out first_position bigint)
-${SETTINGS}
-as $turn$
-declare
-  kept ${schema}.store;
-  line text;
-begin
-  ${DURABLY}
-    ${takeTurn(schema)}
-end
-$turn$`;
