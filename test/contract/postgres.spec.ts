@@ -2,8 +2,11 @@ import { afterAll, describe, inject, it } from 'vitest';
 import { eventStoreContract } from '@allframe/nestjs/testing';
 import { PostgresSubject } from '../postgres/postgres-subject.js';
 
-for (const { name, url } of inject('postgresServers')) {
-  const subject = new PostgresSubject(name, url);
+const pooler = inject('postgresPooler');
+const subjects = inject('postgresServers').map(({ name, url }) => new PostgresSubject(name, url));
+if (pooler !== null) subjects.push(new PostgresSubject(pooler.name, pooler.url, { wakeUp: 'poll' }));
+
+for (const subject of subjects) {
   afterAll(() => subject.end());
   eventStoreContract({ describe, it }, subject);
 }

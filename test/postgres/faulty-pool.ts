@@ -73,9 +73,11 @@ export class FaultyPool implements PostgresPool {
     const name = this.#pool.options.application_name;
     const client = new pg.Client({ connectionString: url });
     await client.connect();
-    await client.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [
-      name,
-    ]);
+    // A pooler may have given it a connection that had been one of these.
+    await client.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1 and pid <> pg_backend_pid()',
+      [name],
+    );
     await client.end();
   }
 

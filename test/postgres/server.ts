@@ -18,9 +18,9 @@ import pg from 'pg';
 
 const run = promisify(execFile);
 
-/** The server refuses to run as root, and needs a user that exists: this one does on every system. */
+/** The programs refuse to run as root, and need a user that exists: this one does on every system. */
 const NOBODY = 65_534;
-const asUser = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+export const asUser = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 
 /** Where the programs of one version of the server are. */
 export interface ServerPrograms {
@@ -64,7 +64,7 @@ async function readableByServer(native: string): Promise<string> {
   return copied;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
