@@ -22,7 +22,11 @@ export {
   LimitExceededError,
   UnserialisableDataError,
 } from './core/errors/input.errors.js';
-export { PositionBeyondHeadError, StoreClosedError } from './core/errors/store.errors.js';
+export {
+  PositionBeyondHeadError,
+  StoreClosedError,
+  TransactionRefusedError,
+} from './core/errors/store.errors.js';
 export { passesFilter } from './core/event-filter.js';
 export { EventStoreBackend, type StoreTransaction, type Transactions } from './core/event-store-backend.js';
 export { type ExpectedVersion, expectedPlace, matchesExpectedVersion } from './core/expected-version.js';

@@ -9,7 +9,7 @@ import type { EventPage, LogQuery, StreamQuery } from './read-page.js';
  * @publicApi
  */
 export interface Transactions {
-  /** Runs `work` in a transaction: committed if it resolves, rolled back if it rejects. `transaction` ends with it. */
+  /** Runs `work` in a transaction: committed if it resolves, rolled back if it rejects. `transaction` ends with it. @throws TransactionRefusedError */
   run<R>(work: (transaction: StoreTransaction) => Promise<R>): Promise<R>;
 }
 

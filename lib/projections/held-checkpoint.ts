@@ -1,4 +1,5 @@
 import { AppendOutcomeUnknownError } from '../core/errors/append.errors.js';
+import { TransactionRefusedError } from '../core/errors/store.errors.js';
 import type { StoreTransaction, Transactions } from '../core/event-store-backend.js';
 import { Limits } from '../core/limits.js';
 import { type Checkpoint, CheckpointFencedError } from '../store/checkpoint-store.js';
@@ -51,7 +52,7 @@ export class HeldCheckpoint {
   /**
    * Commits what `work` writes together with the checkpoint.
    * @param work resolves to the position up to which the effect is complete with it
-   * @returns what `work` failed with; then everything is rolled back
+   * @returns what `work` failed with, or was refused for; then everything is rolled back
    * @throws CheckpointFencedError, and whatever keeps the transaction from being made
    */
   async commitWith(
@@ -70,6 +71,7 @@ export class HeldCheckpoint {
       });
     } catch (error) {
       if (failed !== undefined) return failed;
+      if (error instanceof TransactionRefusedError) return { error };
       if (!(error instanceof AppendOutcomeUnknownError)) throw error;
       const stands = await this.#stillOwn();
       if (stands.position !== to) throw error;

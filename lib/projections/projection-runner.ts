@@ -233,7 +233,7 @@ export class ProjectionRunner {
       const given = attempt === 1 ? event : afresh(event);
       try {
         if (this.#transactions === undefined) await this.#callHandlers(given, consumer, attempt);
-        else await this.#handleInTransaction(this.#transactions, given, consumer, attempt);
+        else await this.#handleInTransaction(this.#transactions, event, consumer, attempt);
         // Shut down while the database was away, it has had no effect.
         return this.#transactions === undefined || this.#checkpoint.position >= event.position;
       } catch (error) {
@@ -278,7 +278,8 @@ export class ProjectionRunner {
     let failed: Failure | undefined;
     await this.#persistently('commit its effect', async () => {
       failed = await this.#checkpoint.commitWith(transactions, async (transaction) => {
-        await this.#callHandlers(event, consumer, attempt, transaction);
+        // It may have been handed out before, in a transaction that was rolled back.
+        await this.#callHandlers(afresh(event), consumer, attempt, transaction);
         return event.position;
       });
     });

@@ -22,6 +22,7 @@ const errors: readonly [api.AllFrameError, RegExp][] = [
   [new api.ProjectionWithoutHandlersError('p', 'A'), /"p".*A.*@EventHandler/],
   [new api.RecordConflictError('c', 'k'), /"k".*"c"/],
   [new api.StoreClosedError('append'), /^append /],
+  [new api.TransactionRefusedError(), /rolled back.*cause/],
   [new api.UndecoratedAggregateError('Account'), /Account.*@Aggregate/],
   [new api.UndecoratedEventError('Opened', 'events[0]'), /events\[0\].*Opened.*@DomainEvent/],
   [new api.UnknownEventTypeError('t', 'P.on'), /P\.on.*"t"/],

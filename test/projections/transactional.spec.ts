@@ -6,6 +6,7 @@ import {
   InvalidArgumentError,
   ProjectionRegistry,
   type ProjectionContext,
+  type RecordedEvent,
 } from '@allframe/nestjs';
 import { clientOf, PostgresBackend } from '@allframe/nestjs/postgres';
 import pg from 'pg';
@@ -149,6 +150,54 @@ describe('a projection in transactions', () => {
     );
     await store.append('s-1', counted(1, 5));
     await eventually(() => expect(registry.status(table)).toMatchObject({ state: 'blocked', position: 2 }));
+    expect(await rowOf(table)).toEqual({ count: 2, sum: 3 });
+  });
+
+  it('hands an event over as it was, whatever was done to it in what is rolled back', async () => {
+    const [place, table] = [newPlace(), await newTable()];
+    let failures = 1;
+    const definition = counting(table, (n) => {
+      if (n === 3 && failures-- > 0) throw new Error('not now');
+    });
+    const { on } = definition.instanceFor({} as RecordedEvent) as {
+      on: (...given: unknown[]) => Promise<void>;
+    };
+    const instance = {
+      async on(data: { n: number }, event: unknown, context: unknown): Promise<void> {
+        await on({ ...data }, event, context);
+        data.n = 1_000;
+      },
+    };
+    const { store, registry } = await running(place, { ...definition, instanceFor: () => instance });
+    const { position } = await store.append('s-1', counted(1, 5));
+    await registry.waitFor(table, position, { timeoutMs: 20_000 });
+    expect(await rowOf(table)).toEqual({ count: 5, sum: 15 });
+  });
+
+  it.each([
+    [
+      'a constraint that is checked at the end',
+      'alter table $ add unique (count) deferrable initially deferred',
+      'insert into $ select * from $',
+    ],
+    ['a statement whose failure nobody noticed', 'select 1', 'select nothing from $'],
+  ])('is blocked by %s', async (_, prepare, statement) => {
+    const [place, table] = [newPlace(), await newTable()];
+    const own = `${quoted}.${table}`;
+    await admin.query(prepare.replaceAll('$', own));
+    const instance = {
+      async on({ n }: { n: number }, _event: unknown, { transaction }: ProjectionContext): Promise<void> {
+        await clientOf(transaction).query(`update ${own} set count = count + 1, sum = sum + $1`, [n]);
+        if (n === 3)
+          await clientOf(transaction)
+            .query(statement.replaceAll('$', own))
+            .catch(() => undefined);
+      },
+    };
+    const { store, registry } = await running(place, { ...counting(table), instanceFor: () => instance });
+    await store.append('s-1', counted(1, 5));
+    await eventually(() => expect(registry.status(table)).toMatchObject({ state: 'blocked', position: 2 }));
+    expect(registry.status(table).error).toMatchObject({ cause: { code: 'TransactionRefusedError' } });
     expect(await rowOf(table)).toEqual({ count: 2, sum: 3 });
   });
 

@@ -83,13 +83,18 @@ export class Database {
     answerMs?: number,
   ): Promise<T> {
     const client = await this.#connect(operation, deadline);
+    if (this.#closing.signal.aborted) {
+      // It was on its way when the others were ended.
+      client.release(true);
+      throw new StoreClosedError(operation);
+    }
     this.#lent.add(client);
     let isSound = true;
     // Without a listener, a connection that is cut while nothing runs on it would end the process.
     const onError = (): void => void (isSound = false);
     client.on('error', onError);
     try {
-      return await (answerMs === undefined ? work(client) : this.#answered(work(client), answerMs));
+      return await (answerMs === undefined ? work(client) : this.answered(work(client), answerMs));
     } catch (error) {
       isSound &&= isHealthy(error);
       if (this.#lent.has(client) || error instanceof AppendOutcomeUnknownError) throw error;
@@ -134,7 +139,8 @@ export class Database {
     return Math.max(this.timeoutMs, Limits.answerTimeoutMs);
   }
 
-  #answered<T>(answer: Promise<T>, ms: number): Promise<T> {
+  /** What a statement is answered with. @throws Error when it is not within `ms` */
+  answered<T>(answer: Promise<T>, ms: number): Promise<T> {
     return new Promise((resolve, reject) => {
       const cancel = this.clock.after(ms, () =>
         reject(new Error(`the server has not answered for ${ms} ms`)),
@@ -192,8 +198,8 @@ export class Database {
 
 /** Whether a connection that has brought this error about can go on being used. */
 function isHealthy(error: unknown): boolean {
-  if (error instanceof PostgresRequestError) return error.sqlState !== READ_ONLY;
-  return isRefusal(error);
+  const state = error instanceof PostgresRequestError ? error.sqlState : sqlStateOf(error);
+  return state !== READ_ONLY && (error instanceof PostgresRequestError || isRefusal(error));
 }
 
 /** The driver's error in the library's words. */

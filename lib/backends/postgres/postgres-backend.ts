@@ -99,7 +99,8 @@ export class PostgresBackend extends EventStoreBackend {
    *
    * From its first append of events to its end nobody else appends to the store: append last, and do nothing slow after
    * it. Waiting inside for an append outside is waiting for oneself.
-   * @throws what `work` rejects with; InvalidArgumentError if the client is in a transaction; PostgresRequestError if the
+   * @throws what `work` rejects with; InvalidArgumentError if the client is in a transaction; PostgresUnavailableError if its
+   * connection is lost before the commit; PostgresRequestError if the
    * server refuses the commit, a failed statement among the reasons; AppendOutcomeUnknownError
    * @example
    * ```ts
@@ -126,7 +127,7 @@ export class PostgresBackend extends EventStoreBackend {
    * store go on in between. Records (checkpoints, snapshots) are not copied, since positions may be others here.
    * @param source an opened backend, such as an AllSourceBackend; its events up to its head now
    * @param options `onProgress`: called after each step
-   * @throws DuplicateEventError, WrongExpectedVersionError for a stream that has other events here; PostgresDriverMissingError,
+   * @throws DuplicateEventError; WrongExpectedVersionError for a source whose stream begins behind what is here; PostgresDriverMissingError,
    * PostgresUnavailableError, PostgresRequestError
    */
   async import(
@@ -141,15 +142,16 @@ export class PostgresBackend extends EventStoreBackend {
     const totals = await store.reads.totals();
     return {
       totalEvents: totals.events,
-      totalAggregates: totals.streams,
-      totalSnapshots: totals.snapshots,
+      totalAggregates: totals.streams.total,
+      totalSnapshots: totals.snapshots.total,
       backendSpecific: {
         backendType: this.backendType,
         schema: this.#settings.schema.name,
         totalIngested: String(store.ingested),
         uptime: ((performance.now() - this.#openedAt) / 1000).toFixed(3),
         positionsSkipped: String(totals.positionsSkipped),
-        snapshotsAreEstimated: String(totals.snapshotsAreEstimated),
+        streamsAreEstimated: String(totals.streams.isEstimated),
+        snapshotsAreEstimated: String(totals.snapshots.isEstimated),
       },
     };
   }

@@ -30,7 +30,7 @@ export interface PostgresOptions {
   readonly wakeUp?: WakeUp;
   /** Create and update the schema when opening; default `true`. Otherwise `PostgresBackend.migrate` has to be run before. */
   readonly migrate?: boolean;
-  /** Connections at the most, 3 to 1,000, for a `connectionString`; default 10. A pool of yours needs as many. */
+  /** Connections at the most, 3 to 1,000, for a `connectionString`; default 10. A pool of yours needs at least 3, too. */
   readonly maxConnections?: number;
   /** How long a connection may take, be it new or one that a pool has to spare, in milliseconds; default 5,000. */
   readonly connectTimeoutMs?: number;

@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from '../../core/clock.js';
 import type { AppendResult, Commit } from '../../core/commit.js';
+import { TransactionRefusedError } from '../../core/errors/store.errors.js';
 import type { EventStoreBackend } from '../../core/event-store-backend.js';
 import type { EventPage, LogQuery } from '../../core/read-page.js';
 import { AppendLane } from './append/append-lane.js';
@@ -11,11 +12,11 @@ import { loadCopyStreams, loadDriver, type PostgresClient, type PostgresPool, qu
 import { EventImport, type ImportReport } from './importing/event-import.js';
 import { PostgresLeases } from './leases.js';
 import { POOL_CONNECTIONS_MIN, type PostgresSettings } from './postgres-options.js';
-import { PostgresSchemaError } from './postgres.errors.js';
-import { isRefusal } from './sql-state.js';
+import { PostgresRequestError, PostgresSchemaError } from './postgres.errors.js';
+import { isPassing, isRefusal } from './sql-state.js';
 import { StoreReads } from './reading/store-reads.js';
 import { assertMigrated, migrate, pendingStatements } from './schema/migrate.js';
-import { inTransaction, PostgresTransaction, rowsInTransaction } from './transaction.js';
+import { inTransaction, PostgresTransaction, TransactionStatements } from './transaction.js';
 import { Turns } from './turns.js';
 import { Watch } from './watching/watch.js';
 
@@ -83,7 +84,9 @@ export class PostgresStore {
   }
 
   /** See `PostgresBackend.migrate`. */
-  static async migrate(settings: PostgresSettings, dryRun: boolean): Promise<readonly string[]> {
+  static async migrate(given: PostgresSettings, dryRun: boolean): Promise<readonly string[]> {
+    // Nothing is read there, and an open store may listen to it.
+    const settings = { ...given, readPool: undefined };
     const pool = await poolOf(settings);
     try {
       const database = new Database(pool, 0, systemClock, patienceMs(settings));
@@ -120,20 +123,26 @@ export class PostgresStore {
     client: PostgresClient,
     work: (transaction: PostgresTransaction) => Promise<R>,
   ): Promise<R> {
-    const reads = new StoreReads((...args) => rowsInTransaction(client, ...args), this.schema);
-    const transaction = new PostgresTransaction(client, this.schema, reads);
-    const result = await inTransaction(client, transaction, work);
+    const statements = new TransactionStatements(client, this.database);
+    const transaction = new PostgresTransaction(statements, this.schema);
+    const result = await inTransaction(statements, transaction, work);
     const { events } = transaction.written;
     // Some of them may have been taken back to a savepoint, and others take their positions.
     if (events > 0) this.#onAppended(undefined, events);
     return result;
   }
 
-  /** As `withTransaction`, on a connection of the store's own. */
-  inTransaction<R>(work: (transaction: PostgresTransaction) => Promise<R>): Promise<R> {
-    return this.#transactions.run(() =>
-      this.database.withClient('transaction', (client) => this.withTransaction(client, work)),
-    );
+  /** As `withTransaction`, on a connection of the store's own. @throws TransactionRefusedError */
+  async inTransaction<R>(work: (transaction: PostgresTransaction) => Promise<R>): Promise<R> {
+    try {
+      return await this.#transactions.run(() =>
+        this.database.withClient('transaction', (client) => this.withTransaction(client, work)),
+      );
+    } catch (error) {
+      if (error instanceof PostgresRequestError && !isPassing(error.sqlState))
+        throw new TransactionRefusedError({ cause: error });
+      throw error;
+    }
   }
 
   /** See `PostgresBackend.import`. */

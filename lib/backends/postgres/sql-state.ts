@@ -23,7 +23,12 @@ export function isTransient(state: string): boolean {
 /** The server has become one that only reads: another one is the primary now. */
 export const READ_ONLY = '25006';
 
-/** Whatever was asked for, the server would have refused it: locked, read-only, out of room or of connections, forbidden. */
-export function isOfServer(state: string): boolean {
-  return /^(55P03|25006|53...|42501|AF001)$/.test(state);
+/** Whoever had asked would have been refused: locked, too slow, read-only, out of room or of connections, forbidden. */
+export function isOfEverybody(state: string): boolean {
+  return /^(55P03|57014|25006|53...|42501|AF001)$/.test(state);
+}
+
+/** Not because of what was asked for: asked once more, later, it may go well. */
+export function isPassing(state: string): boolean {
+  return isTransient(state) || /^(55P03|57014|25006|53...)$/.test(state);
 }

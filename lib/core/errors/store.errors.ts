@@ -17,6 +17,23 @@ export class StoreClosedError extends AllFrameError {
 }
 
 /**
+ * A transaction was refused when it was to be committed, because of what was done in it: a constraint that is checked at the
+ * end, or a statement whose failure went unnoticed. Everything in it is rolled back.
+ * @publicApi
+ */
+export class TransactionRefusedError extends AllFrameError {
+  readonly code = 'TransactionRefusedError';
+
+  constructor(options?: ErrorOptions) {
+    super(
+      'The transaction was refused, and all of it is rolled back. See the cause: await every statement in it, let those that fail ' +
+        'reject, and mend the data that its constraints refuse.',
+      options,
+    );
+  }
+}
+
+/**
  * A reader asked for events after a position that the store has not reached. The store was restored from an older
  * copy or lost its tail, or the reader belongs to another store.
  * @publicApi

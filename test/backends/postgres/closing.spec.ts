@@ -45,6 +45,27 @@ describe('closing', () => {
     ).toBe(0);
   });
 
+  it('lets no transaction begin that has waited for its turn', async () => {
+    const pool = new pg.Pool({ connectionString: serverUrl(), max: 3 });
+    onTestFinished(() => pool.end());
+    const backend = new PostgresBackend({ pool, schema: newSchema() });
+    const store = await EventStore.open(backend);
+    const [begun, hold] = [gate(), gate()];
+    const first = backend.transactions.run(() => {
+      begun.open();
+      return hold.opened;
+    });
+    await begun.opened;
+    let hasBegun = false;
+    const second = backend.transactions.run(async () => void (hasBegun = true));
+    const ended = Promise.allSettled([first, second]);
+    await store.close();
+    hold.open();
+    for (const { status } of await ended) expect(status).toBe('rejected');
+    expect(hasBegun).toBe(false);
+    await eventually(() => expect(pool.idleCount).toBe(pool.totalCount));
+  });
+
   it('ends a read that is not answered', async () => {
     const pool = new FaultyPool({ connectionString: serverUrl(), max: 3 });
     onTestFinished(() => pool.end());

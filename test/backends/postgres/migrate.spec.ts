@@ -6,7 +6,7 @@ import { MIGRATIONS } from '../../../lib/backends/postgres/schema/migrations.js'
 import { newClient, newSchema, serverUrl, sql, urlWith } from '../../postgres/schemas.js';
 import { numbered, openStore } from '../../store/bank.js';
 
-const TABLES = ['events', 'leases', 'migrations', 'records', 'store', 'stream_count'];
+const TABLES = ['events', 'leases', 'migrations', 'records', 'store'];
 const NEWEST = MIGRATIONS.length;
 
 /** What the error of opening says. */

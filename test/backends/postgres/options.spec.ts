@@ -1,6 +1,6 @@
 /** What the backend is told: what is refused before anything is tried, and what a connection string may say. */
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { EventStore, InvalidArgumentError, LimitExceededError } from '@allframe/nestjs';
 import { PostgresBackend, type PostgresOptions, PostgresUnavailableError } from '@allframe/nestjs/postgres';
 import pg from 'pg';
@@ -83,6 +83,23 @@ describe('an option', () => {
 
   it.each(['x'.repeat(64), 'ü'.repeat(32)])('is refused: a schema of 64 bytes (%s)', (schema) => {
     expect(() => new PostgresBackend({ connectionString, schema })).toThrow(LimitExceededError);
+  });
+
+  it('leaves a pool that is shared with a migration as it was', async () => {
+    const [main, replica] = [
+      new pg.Pool({ connectionString: serverUrl() }),
+      new pg.Pool({ connectionString: serverUrl() }),
+    ];
+    onTestFinished(async () => void (await Promise.all([main.end(), replica.end()])));
+    const store = await EventStore.open(
+      new PostgresBackend({ pool: main, readPool: replica, schema: newSchema() }),
+    );
+    const listeners = (): number[] => [main, replica].map((each) => each.listenerCount('error'));
+    const before = listeners();
+    await PostgresBackend.migrate({ pool: main, readPool: replica, schema: newSchema() });
+    expect(listeners()).toEqual(before);
+    await store.close();
+    expect(listeners()).toEqual([0, 0]);
   });
 
   it('is accepted up to its bounds', () => {

@@ -10,6 +10,36 @@ import { newSchema, serverUrl } from '../../postgres/schemas.js';
 const silence = (): Promise<never> => new Promise(() => undefined);
 
 it.each([
+  ['begin', 'PostgresUnavailableError'],
+  ['commit', 'AppendOutcomeUnknownError'],
+])('a transaction does not wait for the answer to its %s for ever', async (statement, code) => {
+  const clock = new FakeClock();
+  const pool = new FaultyPool({ connectionString: serverUrl(), max: 4 });
+  onTestFinished(() => pool.end());
+  const backend = new PostgresBackend({ pool, schema: newSchema() }, clock);
+  const store = await EventStore.open(backend);
+  let isSilent = false;
+  pool.next(
+    ({ text }) => text === statement,
+    () => {
+      isSilent = true;
+      return silence();
+    },
+  );
+  let failure: unknown;
+  const transaction = backend.transactions
+    .run(async () => undefined)
+    .catch((error: unknown) => (failure = error));
+  await eventually(() => expect(isSilent).toBe(true));
+  await eventually(async () => {
+    await clock.advance(5_000);
+    expect(failure).toMatchObject({ code });
+  });
+  await transaction;
+  await store.close();
+});
+
+it.each([
   ['an append', isAppend, (store: EventStore) => store.append('s-1', [{ type: 'noted', data: {} }])],
   [
     'a record',

@@ -9,6 +9,7 @@
  * The arrays named `commit_*` have an element per commit, `stream_*` per stream of a commit, `event_*` per event, `given_*`
  * per id that may be known already, `record_*` per record; `*_n` are numbers counted from 1.
  */
+import { CALL_VALUES } from './append-batch.js';
 import { APPEND_CHECKS, APPEND_SETTINGS, takeTurn } from './append-turn.js';
 import { EXPECTED_ANY, EXPECTED_STREAM_EXISTS, Outcome } from './codes.js';
 
@@ -127,6 +128,9 @@ begin
   end if;
 end
 $append$`;
+
+export const appendCall = (schema: string): string =>
+  `select * from ${schema}.append_commits(${Array.from({ length: CALL_VALUES }, (_, i) => `$${i + 1}`).join(', ')})`;
 
 /** Decides on commits one after the other, each in the light of those before it. */
 export const decideFunction = (schema: string): string => `

@@ -6,9 +6,10 @@ import { Limits } from '../../../core/limits.js';
 import { type Database, type Deadline, refused, type Rows } from '../database.js';
 import { type PostgresClient, queryRows } from '../driver.js';
 import { PostgresRequestError, PostgresUnavailableError } from '../postgres.errors.js';
-import { isOfServer, isTransient, READ_ONLY, sqlStateOf } from '../sql-state.js';
+import { isOfEverybody, isTransient, READ_ONLY, sqlStateOf } from '../sql-state.js';
 import { appendEventCall, eventValues, isLoneEvent } from './append-event.js';
-import { AppendBatch, answersOf, CALL_VALUES, callValues, type CommitAnswer } from './append-batch.js';
+import { appendCall } from './append-commits.js';
+import { AppendBatch, answersOf, callValues, type CommitAnswer } from './append-batch.js';
 import { KnownVersions } from './known-versions.js';
 import { firstResults, placesQuery, placesValues } from './repeats.js';
 
@@ -32,9 +33,6 @@ class CallFailed extends Error {
 /** Writes nothing but a mark into the server's log, and commits it as an append is committed. */
 const DURABLE_SO_FAR = `select case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end,
   pg_logical_emit_message(true, 'allframe', 'repeat')`;
-
-export const appendCall = (schema: string): string =>
-  `select * from ${schema}.append_commits(${Array.from({ length: CALL_VALUES }, (_, i) => `$${i + 1}`).join(', ')})`;
 
 /**
  * The way of a process's commits into the database, one call at a time.
@@ -209,7 +207,7 @@ export class AppendLane {
 
 /** A refusal that one commit of a batch can be the reason of. A locked store or a full disk is everybody's, and takes its time. */
 function mayBeOfOne(error: unknown): boolean {
-  return error instanceof PostgresRequestError && !isOfServer(error.sqlState);
+  return error instanceof PostgresRequestError && !isOfEverybody(error.sqlState);
 }
 
 async function isThere(client: PostgresClient): Promise<boolean> {

@@ -36,18 +36,37 @@ export const APPEND_CHECKS = `if current_setting('transaction_isolation') <> 're
 export const takeTurn = (schema: string): string => `select * into kept from ${schema}.store;
     perform pg_advisory_xact_lock(kept.append_lock);
     select * into kept from ${schema}.store;
-    first_position := coalesce((select position from ${schema}.events order by position desc limit 1), 0);
+    first_position := greatest(kept.position_floor,
+      (select position from ${schema}.events order by position desc limit 1)) + 1;
     line := ${schema}.server_timeline();
     if kept.timeline <> line then
-      -- The server has become another one (a standby was promoted, a backup restored to a point in time). The newest
-      -- events may have been lost with the old one, and readers may have seen their positions: none is used again.
-      update ${schema}.store set
-        timeline = line,
-        position_floor = (first_position / ${POSITION_GAP} + 1) * ${POSITION_GAP},
-        positions_skipped = positions_skipped + (first_position / ${POSITION_GAP} + 1) * ${POSITION_GAP} - first_position
-        returning * into kept;
-    end if;
-    first_position := greatest(first_position, kept.position_floor) + 1;`;
+      first_position := ${schema}.enter_timeline(line, first_position);
+    end if;`;
+
+/**
+ * Called when the server has become another one: a standby was promoted, a backup restored to a point in time. The newest
+ * events may have been lost with the old one, and readers may have seen their positions, so none is used again. A timeline that
+ * this copy of the store has not been on leaves room for its events as well.
+ */
+export const enterTimelineFunction = (schema: string): string => `
+create or replace function ${schema}.enter_timeline(line text, next_position bigint, out first_position bigint)
+${APPEND_SETTINGS}
+as $enter$
+declare
+  kept ${schema}.store;
+  timelines bigint := 1;
+begin
+  select * into kept from ${schema}.store;
+  if line ~ '^[0-9A-F]{8}$' and kept.timeline ~ '^[0-9A-F]{8}$' then
+    timelines := greatest(1, ('x' || line)::bit(32)::bigint - ('x' || kept.timeline)::bit(32)::bigint);
+  end if;
+  first_position := ((next_position - 1) / ${POSITION_GAP} + timelines) * ${POSITION_GAP} + 1;
+  update ${schema}.store set
+    timeline = line,
+    position_floor = first_position - 1,
+    positions_skipped = positions_skipped + first_position - next_position;
+end
+$enter$`;
 
 /** The turn alone, for those who write events by other means. */
 export const appendTurnFunction = (schema: string): string => `

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { DuplicateEventError, WrongExpectedVersionError } from '../../../core/errors/append.errors.js';
+import { StoreClosedError } from '../../../core/errors/store.errors.js';
 import type { EventStoreBackend } from '../../../core/event-store-backend.js';
 import { Limits } from '../../../core/limits.js';
 import type { StoredEvent } from '../../../core/stored-event.js';
@@ -75,7 +76,7 @@ export class EventImport {
         );
       } catch (error) {
         if (error instanceof DuplicateEventError || error instanceof WrongExpectedVersionError) throw error;
-        if (error instanceof PostgresUnavailableError) throw error;
+        if (error instanceof PostgresUnavailableError || error instanceof StoreClosedError) throw error;
         if (isRefusal(error)) throw refused('import', error);
         if (!(await deadline.retry())) throw new PostgresUnavailableError('import', { cause: error });
       }

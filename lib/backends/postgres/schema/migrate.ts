@@ -4,7 +4,7 @@ import { PostgresSchemaError } from '../postgres.errors.js';
 import { MIGRATIONS } from './migrations.js';
 import type { DataType } from './tables.js';
 
-/** Any number that nobody else's advisory locks have: "AllFrame" in ASCII. */
+/** Any number that nobody else's advisory locks have. */
 const MIGRATION_LOCK = '4714550480912477541';
 
 /** Which schema, and what it is to hold. */

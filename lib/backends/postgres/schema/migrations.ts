@@ -1,6 +1,6 @@
 import { appendFunction, decideFunction } from '../append/append-commits.js';
 import { appendEventFunction } from '../append/append-event.js';
-import { appendTurnFunction } from '../append/append-turn.js';
+import { appendTurnFunction, enterTimelineFunction } from '../append/append-turn.js';
 import {
   type DataType,
   eventsTable,
@@ -9,7 +9,6 @@ import {
   leasesTable,
   recordsTable,
   storeTable,
-  streamCountTable,
   timelineFunction,
 } from './tables.js';
 
@@ -31,12 +30,11 @@ export const MIGRATIONS: readonly Migration[] = [
       firstEventsIndex(schema),
       recordsTable(schema),
       storeTable(schema),
-      streamCountTable(schema),
       leasesTable(schema),
       timelineFunction(schema),
       `insert into ${schema}.store (append_lock, timeline) values ((random() * 9e15)::bigint, ${schema}.server_timeline())`,
-      `insert into ${schema}.stream_count default values`,
       lastPositionFunction(schema),
+      enterTimelineFunction(schema),
       decideFunction(schema),
       appendFunction(schema),
       appendEventFunction(schema),

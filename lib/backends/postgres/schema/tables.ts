@@ -42,14 +42,6 @@ create table ${schema}.store (
   positions_skipped bigint not null default 0
 )`;
 
-/** How many streams there were up to a position, so that the next count begins there. */
-export const streamCountTable = (schema: string): string => `
-create table ${schema}.stream_count (
-  only_row boolean primary key default true check (only_row),
-  position bigint not null default 0,
-  streams bigint not null default 0
-)`;
-
 export const leasesTable = (schema: string): string => `
 create table ${schema}.leases (
   name text collate "C" primary key,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Clock, backOffMs, pause } from '../../../core/clock.js';
 import { Limits } from '../../../core/limits.js';
 import type { Database } from '../database.js';
-import { type PostgresClient, queryRows } from '../driver.js';
+import type { PostgresClient } from '../driver.js';
 
 /** How a process learns of the events of others: told by the server, or by asking alone (behind a pooler in transaction mode). */
 export type WakeUp = 'notify' | 'poll';
@@ -74,9 +74,7 @@ export class Watch {
     while (this.#isToNotify && !this.#stopping.signal.aborted) {
       this.#isToNotify = false;
       // Lost, it is made up for by asking.
-      await this.database
-        .withClient('notify', (client) => queryRows(client, this.#notification, [this.#channel]))
-        .catch(() => undefined);
+      await this.database.read('notify', this.#notification, [this.#channel]).catch(() => undefined);
       await pause(this.clock, Limits.notifyEveryMs, this.#stopping.signal);
     }
     this.#notifying = undefined;
