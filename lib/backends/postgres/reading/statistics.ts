@@ -13,7 +13,7 @@ export interface Totals {
 }
 
 /** How many there are. */
-export interface Count {
+interface Count {
   readonly total: number;
   readonly isEstimated: boolean;
 }
