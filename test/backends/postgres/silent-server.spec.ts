@@ -1,10 +1,10 @@
 /** A server that is gone without a word: its machine lost power, or the network lost its way to it. */
-import { EventStore } from '@allframe/nestjs';
-import { PostgresBackend } from '@allframe/nestjs/postgres';
+import { EventStore, Limits } from '@allframe/nestjs';
+import { PostgresBackend, type PostgresPool } from '@allframe/nestjs/postgres';
 import { FakeClock } from '@allframe/nestjs/testing';
 import { expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../eventually.js';
-import { FaultyPool, isAppend } from '../../postgres/faulty-pool.js';
+import { connectionLost, FaultyPool, isAppend } from '../../postgres/faulty-pool.js';
 import { newSchema, serverUrl } from '../../postgres/schemas.js';
 
 const silence = (): Promise<never> => new Promise(() => undefined);
@@ -86,3 +86,39 @@ it.each([
     await store.close();
   },
 );
+
+it('appends of many calls wait for a database that is away together, and not one after the other', async () => {
+  const clock = new FakeClock();
+  const pool = new FaultyPool({ connectionString: serverUrl(), max: 4 });
+  onTestFinished(() => pool.end());
+  let isAway = false;
+  const flaky: PostgresPool = {
+    connect: () => (isAway ? Promise.reject(connectionLost()) : pool.connect()),
+    on: (...args) => pool.on(...args),
+    off: (...args) => pool.off(...args),
+    end: () => pool.end(),
+  };
+  const options = { pool: flaky, schema: newSchema(), unavailableTimeoutMs: 10_000, connectTimeoutMs: 1_000 };
+  const store = await EventStore.open(new PostgresBackend(options, clock));
+  isAway = true;
+  const since = clock.now();
+  const calls = Array.from({ length: 5 }, () =>
+    store
+      .append(
+        's-1',
+        Array.from({ length: Limits.appendBatchEventsMax }, () => ({ type: 'noted', data: {} })),
+      )
+      .catch((error: unknown) => ({ error, at: clock.now() - since })),
+  );
+  let ended = false;
+  void Promise.all(calls).then(() => (ended = true));
+  await eventually(async () => {
+    await clock.advance(500);
+    expect(ended).toBe(true);
+  });
+  for (const outcome of await Promise.all(calls)) {
+    expect(outcome).toMatchObject({ error: { code: 'PostgresUnavailableError' } });
+    expect((outcome as { at: number }).at).toBeLessThan(2 * options.unavailableTimeoutMs);
+  }
+  await store.close();
+});

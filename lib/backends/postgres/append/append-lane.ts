@@ -17,6 +17,8 @@ interface WaitingCommit {
   readonly commit: Commit;
   readonly resolve: (results: readonly AppendResult[]) => void;
   readonly reject: (error: unknown) => void;
+  /** How long the database may be away, from when it was called. */
+  readonly deadline: Deadline;
 }
 
 /** A call has ended without an answer. */
@@ -69,7 +71,7 @@ export class AppendLane {
       );
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ commit, resolve, reject });
+      this.#waiting.push({ commit, resolve, reject, deadline: this.database.deadline() });
       if (!this.#running) {
         this.#running = true;
         // Not before the others of this turn have come: they go with the same call.
@@ -94,9 +96,8 @@ export class AppendLane {
 
   /** @param lost why an earlier call with these commits got no answer, if one did */
   async #send(batch: readonly WaitingCommit[], lost?: unknown): Promise<void> {
-    const commits = batch.map(({ commit }) => commit);
     try {
-      this.#settle(batch, await this.#append(commits, lost));
+      this.#settle(batch, await this.#append(batch, lost));
     } catch (failure) {
       if (!(failure instanceof CallFailed)) {
         // Not to be left without an answer, whatever it is.
@@ -151,8 +152,10 @@ export class AppendLane {
   }
 
   /** Calls the function until the server has answered. @throws CallFailed */
-  async #append(commits: readonly Commit[], lostBefore: unknown): Promise<readonly CommitAnswer[]> {
-    let deadline = this.database.deadline();
+  async #append(batch: readonly WaitingCommit[], lostBefore: unknown): Promise<readonly CommitAnswer[]> {
+    const commits = batch.map(({ commit }) => commit);
+    // The first one has waited longest.
+    let { deadline } = batch[0] as WaitingCommit;
     // Without ids a commit cannot be told from one that somebody else wrote.
     const canBeRepeated = commits.every(({ streams }) => streams.length > 0);
     let lost = lostBefore;
