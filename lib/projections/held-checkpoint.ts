@@ -13,7 +13,8 @@ export interface Failure {
 /** The checkpoint of a projection that runs here, as it stands in the store. */
 export class HeldCheckpoint {
   #held: Checkpoint = { position: 0, epoch: 0 };
-  #savedAt = 0;
+  /** Nothing is old before it is claimed. */
+  #savedAt = Infinity;
 
   constructor(
     private readonly store: EventStore,

@@ -230,10 +230,10 @@ export class ProjectionRunner {
   async #handleEvent(event: RecordedEvent, consumer: EventConsumer): Promise<boolean> {
     const { signal } = consumer;
     for (let attempt = 1; !signal.aborted; attempt++) {
-      const given = attempt === 1 ? event : afresh(event);
       try {
-        if (this.#transactions === undefined) await this.#callHandlers(given, consumer, attempt);
-        else await this.#handleInTransaction(this.#transactions, event, consumer, attempt);
+        if (this.#transactions === undefined) {
+          await this.#callHandlers(attempt === 1 ? event : afresh(event), consumer, attempt);
+        } else await this.#handleInTransaction(this.#transactions, event, consumer, attempt);
         // Shut down while the database was away, it has had no effect.
         return this.#transactions === undefined || this.#checkpoint.position >= event.position;
       } catch (error) {

@@ -4,8 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
-import { asUser, freePort, type PostgresServer } from './server.js';
+import { asUser, freePort, hasStarted, type PostgresServer } from './server.js';
 
 const PROGRAM = '/usr/sbin/pgbouncer';
 
@@ -36,29 +35,14 @@ export class Pooler {
     await writeFile(file, `${settings.join('\n')}\n`);
     const child = spawn(PROGRAM, ['-q', file], { ...asUser, stdio: ['ignore', 'ignore', 'inherit'] });
     process.once('exit', () => child.kill());
-    const pooler = new Pooler(child, `postgres://postgres@127.0.0.1:${port}/postgres`);
-    while (!(await pooler.#answers())) {
-      if (child.exitCode !== null) throw new Error(`${PROGRAM} does not start`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    return pooler;
+    const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+    if (await hasStarted(child, url)) return new Pooler(child, url);
+    throw new Error(`${PROGRAM} does not start`);
   }
 
   async stop(): Promise<void> {
     const exit = once(this.child, 'exit');
     this.child.kill();
     await exit;
-  }
-
-  async #answers(): Promise<boolean> {
-    const client = new pg.Client({ connectionString: this.url });
-    client.on('error', () => undefined);
-    try {
-      await client.connect();
-      await client.end();
-      return true;
-    } catch {
-      return false;
-    }
   }
 }

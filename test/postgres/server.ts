@@ -73,6 +73,23 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** Whether what a program serves can be connected to; `false` once the program has ended. */
+export async function hasStarted(child: ChildProcess, url: string): Promise<boolean> {
+  while (child.exitCode === null && child.signalCode === null) {
+    const client = new pg.Client({ connectionString: url });
+    // One that is cut off while it connects says so twice.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.end();
+      return true;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  return false;
+}
+
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   max_connections: '200',
@@ -171,18 +188,7 @@ export class PostgresServer {
     const endWithUs = (): void => void child.kill('SIGQUIT');
     process.once('exit', endWithUs);
     child.once('exit', () => process.off('exit', endWithUs));
-    while (child.exitCode === null) {
-      const client = new pg.Client({ connectionString: this.url });
-      // One that is cut off while it connects says so twice.
-      client.on('error', () => undefined);
-      try {
-        await client.connect();
-        await client.end();
-        return;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    }
+    if (await hasStarted(child, this.url)) return;
     throw new Error(`PostgreSQL ${this.programs.version} does not start:\n${this.#output}`);
   }
 

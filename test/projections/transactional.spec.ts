@@ -7,6 +7,7 @@ import {
   ProjectionRegistry,
   type ProjectionContext,
   type RecordedEvent,
+  WrongExpectedVersionError,
 } from '@allframe/nestjs';
 import { clientOf, PostgresBackend } from '@allframe/nestjs/postgres';
 import pg from 'pg';
@@ -224,7 +225,8 @@ describe('a projection in transactions', () => {
   it('takes many events into a transaction, until it has lasted for a while', async () => {
     const [place, table] = [newPlace(), await newTable()];
     let passed = 0;
-    const clock = { ...systemClock, now: () => systemClock.now() + passed };
+    const started = systemClock.now();
+    const clock = { ...systemClock, now: () => started + passed };
     const transactions: string[] = [];
     const definition = counting(table);
     const instance = {
@@ -245,7 +247,10 @@ describe('a projection in transactions', () => {
     expect(transactions).toEqual([a, a, b, b, c, c, d, d, e]);
   });
 
-  it('lets others append between two events whose handlers do', async () => {
+  it.each([
+    ['do', {}],
+    ['try to', { expectedVersion: 7 }],
+  ])('lets others append between two events whose handlers %s', async (_, options) => {
     const [place, table] = [newPlace(), await newTable()];
     const writer = await EventStore.open(
       new PostgresBackend({ connectionString: server!.url, schema: place }),
@@ -254,7 +259,12 @@ describe('a projection in transactions', () => {
     const instance = {
       async on({ n }: { n: number }, _event: unknown, { transaction }: ProjectionContext): Promise<void> {
         await writer.append('outside-1', [{ type: 'seen', data: { n } }]);
-        await writer.within(transaction!).append('inside-1', [{ type: 'seen', data: { n } }]);
+        await writer
+          .within(transaction!)
+          .append('inside-1', [{ type: 'seen', data: { n } }], options)
+          .catch((error: unknown) => {
+            if (!(error instanceof WrongExpectedVersionError)) throw error;
+          });
       },
     };
     const { position } = await writer.append('s-1', counted(1, 20));
@@ -262,8 +272,9 @@ describe('a projection in transactions', () => {
     // Less than it takes an append to give up waiting for its turn.
     await registry.waitFor(table, position, { timeoutMs: 20_000 });
     const numbers = async (stream: string) => (await writer.getEvents(stream)).map(({ data }) => data);
-    expect(await numbers('inside-1')).toEqual(counted(1, 20).map(({ data }) => data));
-    expect(await numbers('outside-1')).toEqual(counted(1, 20).map(({ data }) => data));
+    const all = counted(1, 20).map(({ data }) => data);
+    expect(await numbers('outside-1')).toEqual(all);
+    expect(await numbers('inside-1')).toEqual('expectedVersion' in options ? [] : all);
   });
 
   it('cannot be declared on a store without transactions', async () => {

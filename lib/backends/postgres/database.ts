@@ -106,20 +106,15 @@ export class Database {
   }
 
   /**
-   * Runs a statement that only reads, again on another connection where one is lost.
+   * Runs a statement that may be run twice, again on another connection where one is lost.
    * @throws PostgresUnavailableError, PostgresRequestError, StoreClosedError
    */
-  read(operation: string, text: string, values: readonly unknown[] = []): Promise<Rows> {
-    return this.ask(operation, text, values, this.deadline(), this.answerMs);
-  }
-
-  /** As `read`, for statements that may be run twice, with bounds of one's own. */
-  async ask(
+  async read(
     operation: string,
     text: string,
-    values: readonly unknown[],
-    deadline: Deadline,
-    answerMs: number,
+    values: readonly unknown[] = [],
+    deadline = this.deadline(),
+    answerMs = this.answerMs,
   ): Promise<Rows> {
     const statement = (client: PooledPostgresClient): Promise<Rows> => queryRows(client, text, values);
     for (;;) {

@@ -33,6 +33,6 @@ export class PostgresLeases implements Leases {
   }
 
   #run(operation: string, text: string, values: readonly unknown[]): Promise<Rows> {
-    return this.database.ask(operation, text, values, this.database.deadline(0), this.patienceMs);
+    return this.database.read(operation, text, values, this.database.deadline(0), this.patienceMs);
   }
 }

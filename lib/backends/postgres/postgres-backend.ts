@@ -100,8 +100,8 @@ export class PostgresBackend extends EventStoreBackend {
    * From its first append of events to its end nobody else appends to the store: append last, and do nothing slow after
    * it. Waiting inside for an append outside is waiting for oneself.
    * @throws what `work` rejects with; InvalidArgumentError if the client is in a transaction; PostgresUnavailableError if its
-   * connection is lost before the commit; PostgresRequestError if the
-   * server refuses the commit, a failed statement among the reasons; AppendOutcomeUnknownError
+   * connection is lost before the commit; PostgresRequestError if the server refuses the commit, a failed statement among
+   * the reasons; AppendOutcomeUnknownError
    * @example
    * ```ts
    * const pool = new pg.Pool({ connectionString: 'postgres://localhost/shop' });
@@ -127,8 +127,8 @@ export class PostgresBackend extends EventStoreBackend {
    * store go on in between. Records (checkpoints, snapshots) are not copied, since positions may be others here.
    * @param source an opened backend, such as an AllSourceBackend; its events up to its head now
    * @param options `onProgress`: called after each step
-   * @throws DuplicateEventError; WrongExpectedVersionError for a source whose stream begins behind what is here; PostgresDriverMissingError,
-   * PostgresUnavailableError, PostgresRequestError
+   * @throws DuplicateEventError; WrongExpectedVersionError for a stream of the source that does not go on where it ends here;
+   * PostgresDriverMissingError, PostgresUnavailableError, PostgresRequestError, StoreClosedError
    */
   async import(
     source: EventStoreBackend,

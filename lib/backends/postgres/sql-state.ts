@@ -23,12 +23,15 @@ export function isTransient(state: string): boolean {
 /** The server has become one that only reads: another one is the primary now. */
 export const READ_ONLY = '25006';
 
-/** Whoever had asked would have been refused: locked, too slow, read-only, out of room or of connections, forbidden. */
+/** The server cannot do anything of the kind just now: locked, read-only, out of room or of connections. */
+const NOT_NOW = /^(55P03|25006|53...)$/;
+
+/** Whoever had asked would have been refused: not now, or forbidden. */
 export function isOfEverybody(state: string): boolean {
-  return /^(55P03|57014|25006|53...|42501|AF001)$/.test(state);
+  return NOT_NOW.test(state) || /^(42501|AF001)$/.test(state);
 }
 
-/** Not because of what was asked for: asked once more, later, it may go well. */
+/** Not because of what was asked for: asked once more, later, it may go well. `57014`: it has taken too long. */
 export function isPassing(state: string): boolean {
-  return isTransient(state) || /^(55P03|57014|25006|53...)$/.test(state);
+  return NOT_NOW.test(state) || isTransient(state) || state === '57014';
 }

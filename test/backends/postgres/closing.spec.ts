@@ -1,6 +1,6 @@
 /** What closing waits for, what it ends, and what transactions of the store's own leave to others. */
 import { randomUUID } from 'node:crypto';
-import { EventStore, StoreClosedError } from '@allframe/nestjs';
+import { EventStore, InMemoryBackend, StoreClosedError } from '@allframe/nestjs';
 import { PostgresBackend } from '@allframe/nestjs/postgres';
 import pg from 'pg';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -66,6 +66,28 @@ describe('closing', () => {
     await eventually(() => expect(pool.idleCount).toBe(pool.totalCount));
   });
 
+  it('ends an import between two steps, and a later one copies the rest', async () => {
+    const source = new InMemoryBackend();
+    const from = await openStore(source);
+    for (let i = 0; i < 11; i++)
+      await from.append(
+        `s-${i}`,
+        Array.from({ length: 1_000 }, () => event),
+      );
+    const pool = new pg.Pool({ connectionString: serverUrl(), max: 3 });
+    onTestFinished(() => pool.end());
+    const options = { pool, schema: newSchema() };
+    const cut = new PostgresBackend(options);
+    await cut.open();
+    let closed: Promise<void> | undefined;
+    const onProgress = (): void => void (closed ??= cut.close());
+    await expect(cut.import(source, { onProgress })).rejects.toThrow(StoreClosedError);
+    await closed;
+    const whole = new PostgresBackend(options);
+    await openStore(whole);
+    expect(await whole.import(source)).toMatchObject({ imported: 1_000, skipped: 10_000 });
+  });
+
   it('ends a read that is not answered', async () => {
     const pool = new FaultyPool({ connectionString: serverUrl(), max: 3 });
     onTestFinished(() => pool.end());
@@ -85,14 +107,13 @@ describe('closing', () => {
   });
 
   it('leaves no connection that listens in a pool of the user’s', async () => {
-    const pool = new pg.Pool({ connectionString: serverUrl(), max: 3 });
+    const name = randomUUID();
+    const pool = new pg.Pool({ connectionString: serverUrl(), max: 3, application_name: name });
     onTestFinished(() => pool.end());
     const store = await EventStore.open(new PostgresBackend({ pool, schema: newSchema() }));
-    const listening = async (): Promise<number> =>
-      (await sql(serverUrl(), `select from pg_stat_activity where query like 'listen "allframe_%'`)).length;
-    const before = await listening();
+    const listening = `select from pg_stat_activity where application_name = $1 and query like 'listen %'`;
     await store.subscribe(() => undefined).ready;
-    await eventually(async () => expect(await listening()).toBeGreaterThan(before));
+    await eventually(async () => expect(await sql(serverUrl(), listening, [name])).toHaveLength(1));
     await store.close();
     const clients = await Promise.all([pool.connect(), pool.connect(), pool.connect()]);
     for (const client of clients) {

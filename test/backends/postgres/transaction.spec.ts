@@ -257,7 +257,7 @@ describe('a connection that is cut', () => {
     ['before', false],
   ])('during the commit, %s, leaves the outcome unknown, with the ids', async (_, isWritten) => {
     const place = await newPlace();
-    const pool = new FaultyPool({ connectionString: serverUrl(), max: 3 });
+    const pool = new FaultyPool({ connectionString: serverUrl(), max: 1 });
     onTestFinished(() => pool.end());
     pool.next(isCommit, async (proceed, client) => {
       await (isWritten ? proceed() : client.query('rollback'));

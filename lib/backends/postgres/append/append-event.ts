@@ -1,6 +1,6 @@
 /**
  * The lean way of a commit that is one event and nothing else, as a lone caller sends it: what `append_commits` does, without
- * an array to take apart. A third of the time of such a call goes into them otherwise.
+ * arrays, which take a third of the time of such a call.
  */
 import type { Commit, StreamCommit } from '../../../core/commit.js';
 import type { EncodedEvent } from '../../../core/stored-event.js';
