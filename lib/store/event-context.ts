@@ -7,11 +7,13 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { EventMetadata, RecordedEvent } from '../core/recorded-event.js';
+import type { CommitRider } from './commit-rider.js';
 
-/** A running call: the metadata it passes on, and the event or page whose handler made the call, if one did. */
+/** A running call: what it passes on to its appends, and the event or page whose handler made the call, if one did. */
 interface EventContext {
   readonly cause?: RecordedEvent;
   readonly metadata?: EventMetadata;
+  readonly rider?: CommitRider;
   readonly handling?: object;
 }
 
@@ -35,6 +37,16 @@ const contexts = new AsyncLocalStorage<EventContext>();
 export function withEventMetadata<R>(metadata: EventMetadata, work: () => R): R {
   const outer = contexts.getStore();
   return contexts.run({ ...outer, metadata: { ...outer?.metadata, ...metadata } }, work);
+}
+
+/** Runs `work` so that `rider` goes along with every append made by it, or by anything it calls or awaits. */
+export function carryRider<R>(rider: CommitRider, work: () => R): R {
+  return contexts.run({ ...contexts.getStore(), rider }, work);
+}
+
+/** The rider of the running call, `undefined` where there is none. */
+export function ambientRider(): CommitRider | undefined {
+  return contexts.getStore()?.rider;
 }
 
 /** Calls the handler `next` of `reader` with an event: whatever it appends is caused by that event. */

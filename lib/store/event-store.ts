@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { BackendStats } from '../core/backend-stats.js';
 import { type Clock, pause, systemClock } from '../core/clock.js';
-import { type AppendResult, type Commit, SNAPSHOT_COLLECTION } from '../core/commit.js';
+import { type AppendResult, SNAPSHOT_COLLECTION } from '../core/commit.js';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { StoreClosedError } from '../core/errors/store.errors.js';
 import { type EventIdSource, uuidV7Source } from '../core/event-id.js';
@@ -11,8 +11,8 @@ import { type AllFrameLogger, consoleLogger, unfailing } from '../core/logger.js
 import type { RecordedEvent } from '../core/recorded-event.js';
 import type { Snapshot as SnapshotData } from '../core/snapshot.js';
 import { checkStreamId } from '../core/stream-id.js';
-import { assertCommitSize } from './commit-size.js';
 import { CheckpointStore } from './checkpoint-store.js';
+import { Commits } from './commits.js';
 import type { Type } from './domain-event.decorator.js';
 import { type ConsumerSource, EventConsumer, type PageHandler } from './event-consumer.js';
 import { type DefaultMetadata, EventEncoder } from './event-encoder.js';
@@ -75,11 +75,11 @@ export class EventStore {
   readonly #encoder: EventEncoder;
   readonly #source: ConsumerSource;
   readonly #reader: EventReader;
+  readonly #home: EventStoreBackend;
+  readonly #commits: Commits;
   readonly #consumers = new Set<EventConsumer>();
   readonly #shutdownTimeoutMs: number;
   #state: 'open' | 'draining' | 'closed' = 'open';
-  #commitsInFlight = 0;
-  #commitsEnded: (() => void) | undefined;
   #draining: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -92,8 +92,11 @@ export class EventStore {
     readonly backend: EventStoreBackend,
     options: EventStoreOptions,
     types = new EventTypes(),
+    home = backend,
   ) {
     this.#types = types;
+    this.#home = home;
+    this.#commits = new Commits(backend, home);
     this.#options = options;
     this.registerEvents(options.events ?? []);
     const clock = options.clock ?? systemClock;
@@ -114,7 +117,7 @@ export class EventStore {
     checkMilliseconds(this.#shutdownTimeoutMs, 'options.shutdownTimeoutMs');
     this.records = new RecordStore(
       backend,
-      (records) => this.#commit({ streams: [], records, recordedAt: this.#now() }),
+      (records) => this.#commits.write({ streams: [], records, recordedAt: this.#now() }),
       (operation) => this.#assertOpen(operation),
     );
     this.checkpoints = new CheckpointStore(this.records);
@@ -177,7 +180,7 @@ export class EventStore {
       options?.metadata,
       recordedAt,
     );
-    const [result] = await this.#commit({ streams: [stream], records: [], recordedAt });
+    const [result] = await this.#commits.write({ streams: [stream], records: [], recordedAt });
     return result as AppendResult;
   }
 
@@ -192,7 +195,7 @@ export class EventStore {
     this.#assertOpen('appendAll');
     const recordedAt = this.#now();
     const streams = this.#encoder.encodeStreams(appends, options.metadata, recordedAt);
-    return this.#commit({ streams, records: encodeRecords(options.records ?? []), recordedAt });
+    return this.#commits.write({ streams, records: encodeRecords(options.records ?? []), recordedAt });
   }
 
   /** All events of a stream, `[]` for an unknown one. For long streams prefer `readStream`. */
@@ -308,7 +311,7 @@ export class EventStore {
    */
   within(transaction: EventStoreBackend): EventStore {
     this.#assertOpen('within');
-    return new EventStore(transaction, { ...this.#options, events: [] }, this.#types);
+    return new EventStore(transaction, { ...this.#options, events: [] }, this.#types, this.#home);
   }
 
   /** The position of the last event, 0 for an empty store: what a reader has to reach to have seen everything. */
@@ -363,22 +366,9 @@ export class EventStore {
   async #close(): Promise<void> {
     await this.drain();
     this.#state = 'closed';
-    if (this.#commitsInFlight > 0) await new Promise<void>((resolve) => (this.#commitsEnded = resolve));
+    await this.#commits.ended();
     await this.backend.close();
   }
-
-  #commit(commit: Commit): Promise<readonly AppendResult[]> {
-    assertCommitSize(commit.streams, commit.records);
-    const answered = this.backend.append(commit);
-    this.#commitsInFlight++;
-    // Beside the answer and not before it: every append would pay for one more turn.
-    answered.then(this.#commitEnded, this.#commitEnded);
-    return answered;
-  }
-
-  readonly #commitEnded = (): void => {
-    if (--this.#commitsInFlight === 0) this.#commitsEnded?.();
-  };
 
   /** When a commit is recorded: the clock is looked at once for it and for the ids of its events. */
   #now(): number {
