@@ -10,7 +10,7 @@ export {
   SNAPSHOT_COLLECTION,
   type StreamCommit,
 } from './core/commit.js';
-export { AllFrameError } from './core/errors/allframe.error.js';
+export { AllFrameError, type ErrorKind } from './core/errors/allframe.error.js';
 export {
   AppendOutcomeUnknownError,
   DuplicateEventError,
@@ -68,12 +68,56 @@ export type { Decider } from './aggregates/decider.js';
 export { type DeciderDefinition, DeciderRepository } from './aggregates/decider-repository.js';
 export type { SnapshotOptions, UpdateOptions } from './aggregates/state-stream.js';
 export { openBackend } from './backends/open-backend.js';
+export type { RetryOptions } from './aggregates/conflict-retry.js';
+export { Command, type CommandResult, type ICommand, type ICommandHandler } from './commands/command.js';
+export { CommandBus, type CommandBusOptions } from './commands/command-bus.js';
+export { CommandHandler, type CommandHandlerOptions } from './commands/command-handler.decorator.js';
+export { ContextKey } from './commands/context-key.js';
+export type { DeciderCommand } from './commands/decided-commands.js';
+export type {
+  CommandContext,
+  CommandOptions,
+  ExecuteOptions,
+  MessageContext,
+  QueryContext,
+} from './commands/message-context.js';
+export type { MessageSchema } from './commands/message-schema.js';
+export {
+  AmbiguousCommandNameError,
+  type CommandAppend,
+  CommandResultLostError,
+  CommandValidationError,
+  DomainError,
+  DuplicateHandlerError,
+  ExecutionTimeoutError,
+  HandlerNotFoundError,
+  IdempotencyConflictError,
+  QueryValidationError,
+  SecondAppendError,
+  type ValidationIssue,
+} from './commands/message.errors.js';
+export type { MessageMiddleware, MessageMiddlewareClass } from './commands/middleware.js';
+export { type IQuery, type IQueryHandler, Query, type QueryResult } from './commands/query.js';
+export { QueryBus, type QueryBusOptions } from './commands/query-bus.js';
+export { QueryHandler, type QueryHandlerOptions } from './commands/query-handler.decorator.js';
 export { AllFrameModule } from './nest/allframe.module.js';
+export {
+  AllFrameExceptionFilter,
+  PROBLEM_OPTIONS,
+  type ProblemOptions,
+} from './nest/allframe-exception.filter.js';
+export {
+  METADATA_OPTIONS,
+  MetadataInterceptor,
+  type MetadataInterceptorOptions,
+} from './nest/metadata.interceptor.js';
+export type { Problem } from './nest/problem.js';
 export type {
   AllFrameAsyncOptions,
   AllFrameOptions,
   BackendSource,
   EventStoreBackendFactory,
+  GivenMiddleware,
 } from './nest/allframe.options.js';
 export {
   getAggregateRepositoryToken,
@@ -85,7 +129,7 @@ export {
   InjectEventStore,
   InjectEventStoreBackend,
 } from './nest/allframe.tokens.js';
-export type { DeciderFeature, Feature } from './nest/feature.providers.js';
+export type { DeciderFeature, Feature } from './nest/feature.js';
 export { DuplicateStoreError, UnknownStoreError } from './nest/store.registry.js';
 export {
   Projection,

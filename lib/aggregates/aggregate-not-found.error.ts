@@ -6,6 +6,7 @@ import { AllFrameError } from '../core/errors/allframe.error.js';
  */
 export class AggregateNotFoundError extends AllFrameError {
   readonly code = 'AggregateNotFoundError';
+  override readonly kind = 'notFound';
 
   constructor(
     readonly aggregate: string,

@@ -60,9 +60,14 @@ export class DeciderRepository<State, Command, Event extends object> {
     );
   }
 
+  /** The stream of a decider. @throws InvalidArgumentError for an empty id */
+  streamIdOf(id: string): string {
+    return streamIdOf(this.#name, id);
+  }
+
   /** The state as it stands, and its version. @throws AggregateNotFoundError if it has no events */
   async load(id: string): Promise<{ readonly state: State; readonly version: number }> {
-    const { state, version } = await this.#stream.load(streamIdOf(this.#name, id));
+    const { state, version } = await this.#stream.load(this.streamIdOf(id));
     if (version === 0) throw new AggregateNotFoundError(this.#name, id);
     return { state, version };
   }
@@ -74,7 +79,7 @@ export class DeciderRepository<State, Command, Event extends object> {
    */
   async decide(id: string, command: Command, options?: UpdateOptions): Promise<AppendResult | null> {
     return this.#stream.update(
-      streamIdOf(this.#name, id),
+      this.streamIdOf(id),
       async ({ state }) => decidedEvents(this.#decider.decide(command, state)),
       ({ state }, events) =>
         (events as readonly Event[]).reduce((next, event) => this.#decider.evolve(next, event), state),

@@ -1,8 +1,12 @@
 /** State that is rebuilt from a stream, with snapshots, and appended to with a retry on conflict. */
-import { backOffMs, pause } from '../core/clock.js';
 import type { AppendResult } from '../core/commit.js';
 import { WrongExpectedVersionError } from '../core/errors/append.errors.js';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
+import {
+  checkExpectedVersion,
+  type ExpectedVersion,
+  matchesExpectedVersion,
+} from '../core/expected-version.js';
 import { Limits } from '../core/limits.js';
 import type { EventMetadata, RecordedEvent } from '../core/recorded-event.js';
 import type { Snapshot } from '../core/snapshot.js';
@@ -10,6 +14,7 @@ import { categoryOf } from '../core/stream-id.js';
 import type { EventInput } from '../store/event-input.js';
 import type { EventStore } from '../store/event-store.js';
 import { checkWholeNumber } from '../store/read-options.js';
+import { checkRetry, retryOnConflict } from './conflict-retry.js';
 
 /** How a kind of state comes out of events and snapshots. */
 export interface StateModel<State> {
@@ -37,6 +42,8 @@ export interface LoadedState<State> extends StateAt<State> {
 export interface UpdateOptions {
   /** How often to load, decide and append under conflict, the first time included; default 16. */
   readonly attempts?: number;
+  /** What the stream must be at before anything is decided; by default whatever it is at. */
+  readonly expectedVersion?: ExpectedVersion;
   /** For every event of the append. */
   readonly metadata?: EventMetadata;
 }
@@ -83,25 +90,27 @@ export class StateStream<State> {
     evolved: (loaded: LoadedState<State>, events: readonly EventInput[], version: number) => State,
     options: UpdateOptions = {},
   ): Promise<AppendResult | null> {
-    const { attempts = Limits.updateAttemptsMax } = options;
-    checkWholeNumber(attempts, 'options.attempts', 1);
-    for (let attempt = 1; ; attempt++) {
+    const { attempts = Limits.updateAttemptsMax, expectedVersion = 'any', metadata } = options;
+    checkRetry({ attempts }, 'options');
+    checkExpectedVersion(expectedVersion);
+    let hasDecided = false;
+    const once = async (): Promise<AppendResult | null> => {
+      hasDecided = false;
       const loaded = await this.load(streamId);
+      const { version } = loaded;
+      if (!matchesExpectedVersion(expectedVersion, version))
+        throw new WrongExpectedVersionError(streamId, expectedVersion, version);
       const events = await decide(loaded);
       if (events.length === 0) return null;
-      try {
-        const result = await this.append(streamId, loaded.version, events, options.metadata);
-        await this.snapshotIfDue(streamId, loaded.snapshotVersion, result.version, () =>
-          evolved(loaded, events, result.version),
-        );
-        return result;
-      } catch (error) {
-        if (!(error instanceof WrongExpectedVersionError) || attempt >= attempts) throw error;
-      }
-      // Full jitter: racers that lost together must not come back together.
-      const ms = backOffMs(attempt, Limits.updateRetryDelayMs, Limits.updateRetryDelayMaxMs);
-      await pause(this.store.clock, this.random() * ms);
-    }
+      hasDecided = true;
+      const result = await this.append(streamId, version, events, metadata);
+      await this.snapshotIfDue(streamId, loaded.snapshotVersion, result.version, () =>
+        evolved(loaded, events, result.version),
+      );
+      return result;
+    };
+    // Only the append is tried again: what `decide` throws is its caller's, whatever it is.
+    return retryOnConflict(once, { attempts }, this.store.clock, this.random, () => hasDecided);
   }
 
   append(

@@ -61,6 +61,20 @@ export const Limits = {
   transactionMs: 100,
   /** Callers that may wait for one projection at once. */
   projectionWaitersMax: 10_000,
+  /** Length of the name that the ids of a class of commands are kept by, in bytes of UTF-8. */
+  commandNameBytesMax: 256,
+  /** Length of a command id, in bytes of UTF-8. */
+  commandIdBytesMax: 256,
+  /** How long a command id is kept unless told, in milliseconds: a week. */
+  commandRecordKeepMs: 7 * 24 * 60 * 60 * 1_000,
+  /** Time between two removals of command ids that are kept no longer, in milliseconds. */
+  commandRecordSweepMs: 60 * 60 * 1_000,
+  /** How long a caller waits for the answer to a command that another process has begun, in milliseconds. */
+  commandAnswerWaitMs: 5_000,
+  /** First delay before it looks again, in milliseconds; doubled each time. */
+  commandAnswerDelayMs: 10,
+  /** The longest of these delays, in milliseconds. */
+  commandAnswerDelayMaxMs: 500,
   /** How long `close` waits for running handlers unless told, in milliseconds. */
   shutdownTimeoutMs: 10_000,
   /** What AllSource makes durable with one write and one sync, in bytes; a single commit may be larger. */

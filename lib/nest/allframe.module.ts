@@ -3,7 +3,8 @@ import { InMemoryBackend } from '../backends/memory/in-memory-backend.js';
 import type { AllFrameAsyncOptions, AllFrameOptions, BackendSource } from './allframe.options.js';
 import { AllFrameCoreModule } from './allframe-core.module.js';
 import { getEventStoreBackendToken, getEventStoreToken } from './allframe.tokens.js';
-import { type Feature, repositoryProvider } from './feature.providers.js';
+import type { Feature } from './feature.js';
+import { repositoryProvider } from './feature.providers.js';
 import { asyncBackendProviders, backendProvider, storeProvider } from './store.providers.js';
 
 /**

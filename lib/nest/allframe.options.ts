@@ -6,6 +6,7 @@ import type {
   Type as NestType,
 } from '@nestjs/common';
 import type { SnapshotOptions } from '../aggregates/state-stream.js';
+import type { MessageMiddleware, MessageMiddlewareClass } from '../commands/middleware.js';
 import type { EventStoreBackend } from '../core/event-store-backend.js';
 import type { EventStoreOptions } from '../store/event-store.js';
 
@@ -18,7 +19,14 @@ export interface AllFrameOptions extends EventStoreOptions {
   readonly name?: string;
   /** For every aggregate of the store: overrides `snapshotEvery`; `false` neither takes nor uses snapshots. */
   readonly snapshots?: SnapshotOptions | false;
+  /** Stands around every command and query, the first outermost. */
+  readonly middleware?: readonly GivenMiddleware[];
+  /** How long the ids of commands are kept in this store, in milliseconds; default a week. */
+  readonly keepCommandIdsMs?: number;
 }
+
+/** Middleware, or a provider of the application that is some. @publicApi */
+export type GivenMiddleware = MessageMiddleware | NestType<MessageMiddlewareClass>;
 
 /** A backend, or the URL of one. @publicApi */
 export type BackendSource = EventStoreBackend | string;

@@ -1,12 +1,19 @@
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
-import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core';
+import { DiscoveryService, ModuleRef } from '@nestjs/core';
 import type { RecordedEvent } from '../core/recorded-event.js';
 import { projectionDescriptionOf } from '../projections/projection.decorator.js';
 import { ProjectionRegistry } from '../projections/projection.registry.js';
 import { callHandler } from '../store/call-handler.js';
 import { assertTypesKnown, type EventHandlerMap, eventHandlerMapOf } from '../store/event-handler-map.js';
 import type { EventStore } from '../store/event-store.js';
-import { findHandlerClasses, type HandlerClass, isShared } from './provider-classes.js';
+import {
+  eachOnce,
+  findHandlerClasses,
+  type HandlerClass,
+  isShared,
+  providedTwice,
+} from './provider-classes.js';
+import { instanceForCall } from './provider-instances.js';
 import { StoreRegistry } from './store.registry.js';
 
 /** A handler class and the store that it handles the events of. */
@@ -38,7 +45,10 @@ export class HandlerExplorer implements OnModuleInit, OnApplicationBootstrap {
   onModuleInit(): void {
     if (this.#explored) return;
     // All event classes are known before the first check: a handler may name a type that another handler's class declares.
-    const bindings = this.#handlerClasses().map((handler) => this.#bindingOf(handler));
+    const classes = eachOnce(findHandlerClasses(this.discovery), (second, first) =>
+      this.#warnOfSecond(second, first),
+    );
+    const bindings = classes.map((handler) => this.#bindingOf(handler));
     for (const binding of bindings) this.#bind(binding);
     this.#explored = true;
   }
@@ -47,20 +57,6 @@ export class HandlerExplorer implements OnModuleInit, OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     this.projections.start();
     await Promise.all(this.#listeners.splice(0).map((listener) => this.#listen(listener)));
-  }
-
-  /** Each class once, by the instance that is provided first. */
-  #handlerClasses(): readonly HandlerClass[] {
-    const firsts = new Map<Function, HandlerClass>();
-    for (const handler of findHandlerClasses(this.discovery)) {
-      const { type, wrapper } = handler;
-      const first = firsts.get(type);
-      // A factory that gave nothing has switched its handlers off.
-      if (isShared(wrapper) && (wrapper.instance ?? undefined) === undefined) continue;
-      if (first === undefined) firsts.set(type, handler);
-      else if (first.wrapper.instance !== wrapper.instance) this.#warnOfSecond(handler, first);
-    }
-    return [...firsts.values()];
   }
 
   #bindingOf(handler: HandlerClass): Binding {
@@ -120,20 +116,11 @@ export class HandlerExplorer implements OnModuleInit, OnApplicationBootstrap {
   /** One instance for all events, or for request-scoped and transient classes one for each event. */
   #instances({ wrapper }: HandlerClass): (event: RecordedEvent) => object | Promise<object> {
     if (isShared(wrapper)) return () => wrapper.instance as object;
-    // Of its own module: another may provide something else under the same token.
-    const moduleRef: ModuleRef = wrapper.host?.getProviderByKey(ModuleRef).instance ?? this.moduleRef;
-    return async (event) => {
-      const contextId = ContextIdFactory.create();
-      moduleRef.registerRequestByContextId(event, contextId);
-      return moduleRef.resolve<object>(wrapper.token as string, contextId, { strict: true });
-    };
+    return async (event) => (await instanceForCall(wrapper, this.moduleRef, event)).instance;
   }
 
-  #warnOfSecond({ type, wrapper }: HandlerClass, first: HandlerClass): void {
-    const { logger } = this.stores.get(projectionDescriptionOf(type)?.store, type.name).store;
-    logger.warn(
-      `${type.name} is provided by module ${first.wrapper.host?.name} and again by ${wrapper.host?.name}; only the ` +
-        'first instance handles events. Provide it in one module and export it from there.',
-    );
+  #warnOfSecond(second: HandlerClass, first: HandlerClass): void {
+    const { logger } = this.stores.get(projectionDescriptionOf(first.type)?.store, first.type.name).store;
+    logger.warn(providedTwice(second, first, 'events'));
   }
 }

@@ -7,20 +7,54 @@ import { eventHandlersOf } from '../store/event-handler.decorator.js';
 /** What Nest knows of one provider or controller. */
 export type ProviderWrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
-/** A class of the application that has event handlers, or is a projection. */
+/** A class of the application that handles something. */
 export interface HandlerClass {
   readonly type: Function;
   readonly wrapper: ProviderWrapper;
 }
 
-/** Providers and controllers with event handlers. Aggregates are no providers, so one that is listed is passed over. */
+/** Providers and controllers that handle events. */
 export function findHandlerClasses(discovery: DiscoveryService): readonly HandlerClass[] {
+  return findClasses(
+    discovery,
+    (type) => eventHandlersOf(type).length > 0 || projectionDescriptionOf(type) !== undefined,
+  );
+}
+
+/** Providers and controllers of wanted classes. Aggregates are no providers, so one that is listed is passed over. */
+export function findClasses(
+  discovery: DiscoveryService,
+  isWanted: (type: Function) => boolean,
+): readonly HandlerClass[] {
   return [...discovery.getProviders(), ...discovery.getControllers()].flatMap((wrapper) => {
     const type = classOf(wrapper);
-    if (type === undefined || isAggregate(type)) return [];
-    const hasHandlers = eventHandlersOf(type).length > 0 || projectionDescriptionOf(type) !== undefined;
-    return hasHandlers ? [{ type, wrapper }] : [];
+    return type !== undefined && !isAggregate(type) && isWanted(type) ? [{ type, wrapper }] : [];
   });
+}
+
+/** Each class once, by the instance that is provided first; `onSecond` is told of any other instance. */
+export function eachOnce(
+  classes: readonly HandlerClass[],
+  onSecond: (second: HandlerClass, first: HandlerClass) => void,
+): readonly HandlerClass[] {
+  const firsts = new Map<Function, HandlerClass>();
+  for (const found of classes) {
+    const { type, wrapper } = found;
+    const first = firsts.get(type);
+    // A factory that gave nothing has switched its handlers off.
+    if (isShared(wrapper) && (wrapper.instance ?? undefined) === undefined) continue;
+    if (first === undefined) firsts.set(type, found);
+    else if (first.wrapper.instance !== wrapper.instance) onSecond(found, first);
+  }
+  return [...firsts.values()];
+}
+
+/** @param what it handles */
+export function providedTwice({ type, wrapper }: HandlerClass, first: HandlerClass, what: string): string {
+  return (
+    `${type.name} is provided by module ${first.wrapper.host?.name} and again by ${wrapper.host?.name}; only the ` +
+    `first instance handles ${what}. Provide it in one module and export it from there.`
+  );
 }
 
 /** Whether the application has one instance of it, and not one per request or user. */

@@ -3,6 +3,8 @@ import { DiscoveryService } from '@nestjs/core';
 import { openBackend } from '../backends/open-backend.js';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { EventStoreBackend } from '../core/event-store-backend.js';
+import { IdempotentCommands } from '../commands/idempotency/idempotent-commands.js';
+import { Limits } from '../core/limits.js';
 import type { AllFrameLogger } from '../core/logger.js';
 import { projectionDescriptionOf } from '../projections/projection.decorator.js';
 import { eventHandlerMapOf } from '../store/event-handler-map.js';
@@ -19,7 +21,8 @@ import { StoreRegistry } from './store.registry.js';
 
 /** Opens the store as a provider, so that it is open once the application is made. */
 export function storeProvider(options: AllFrameOptions): Provider {
-  const { name, events = [], snapshots } = options;
+  const { name, events = [], snapshots, middleware = [], keepCommandIdsMs } = options;
+  const { shutdownTimeoutMs = Limits.shutdownTimeoutMs } = options;
   return {
     provide: getEventStoreToken(name),
     inject: [getEventStoreBackendToken(name), StoreRegistry, DiscoveryService],
@@ -33,7 +36,8 @@ export function storeProvider(options: AllFrameOptions): Provider {
         ...options,
         events: [...events, ...handled],
       });
-      stores.add(name, { store, snapshots });
+      const ids = new IdempotentCommands(store, { keepMs: keepCommandIdsMs });
+      stores.add(name, { store, snapshots, ids, middleware, shutdownTimeoutMs });
       return store;
     },
   };

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import type { SnapshotOptions } from '../aggregates/state-stream.js';
 import { AllFrameError } from '../core/errors/allframe.error.js';
+import type { IdempotentCommands } from '../commands/idempotency/idempotent-commands.js';
 import type { EventStore } from '../store/event-store.js';
+import type { GivenMiddleware } from './allframe.options.js';
 
 /**
  * Two `forRoot` of one application have the same name, so events would go to one store or the other by chance.
@@ -41,6 +43,10 @@ export class UnknownStoreError extends AllFrameError {
 export interface OpenStore {
   readonly store: EventStore;
   readonly snapshots: SnapshotOptions | false | undefined;
+  /** What handles commands once for an id, and keeps the ids in this store. */
+  readonly ids: IdempotentCommands;
+  readonly middleware: readonly GivenMiddleware[];
+  readonly shutdownTimeoutMs: number;
 }
 
 /** The stores of one application by name. */
@@ -64,6 +70,22 @@ export class StoreRegistry {
     const store = this.#stores.get(name);
     if (store === undefined) throw new UnknownStoreError(name, user);
     return store;
+  }
+
+  /** `undefined` where no `forRoot` sets it up. */
+  find(name: string | undefined): OpenStore | undefined {
+    return this.#stores.get(name);
+  }
+
+  /** Of every `forRoot`, that of the default store outermost. */
+  middleware(): readonly GivenMiddleware[] {
+    const stores = [...this.#stores].sort(([a], [b]) => Number(a !== undefined) - Number(b !== undefined));
+    return stores.flatMap(([, { middleware }]) => middleware);
+  }
+
+  /** The longest of them. */
+  shutdownTimeoutMs(): number {
+    return Math.max(0, ...[...this.#stores.values()].map(({ shutdownTimeoutMs }) => shutdownTimeoutMs));
   }
 
   all(): readonly EventStore[] {

@@ -8,6 +8,7 @@ import type { RecordedEvent } from '../core/recorded-event.js';
  */
 export class ProjectionBlockedError extends AllFrameError {
   readonly code = 'ProjectionBlockedError';
+  override readonly kind = 'unavailable';
   /** The position of the event that it stands before. */
   readonly position: number;
   readonly eventId: string;
@@ -36,6 +37,7 @@ export class ProjectionBlockedError extends AllFrameError {
  */
 export class ProjectionStoppedError extends AllFrameError {
   readonly code = 'ProjectionStoppedError';
+  override readonly kind = 'unavailable';
 
   constructor(
     readonly projection: string,
@@ -58,6 +60,7 @@ export class ProjectionStoppedError extends AllFrameError {
  */
 export class ProjectionTimeoutError extends AllFrameError {
   readonly code = 'ProjectionTimeoutError';
+  override readonly kind = 'timeout';
 
   /**
    * @param position the position that was waited for

@@ -20,6 +20,8 @@ for (const path of readdirSync(at('lib'), { recursive: true, encoding: 'utf8' })
   const ast = ts.createSourceFile(path, source, ts.ScriptTarget.Latest, true);
   for (const node of ast.statements) {
     if (!ts.isClassDeclaration(node) || node.name === undefined) continue;
+    // The bases of errors: what is thrown is always one of their subclasses.
+    if (node.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.AbstractKeyword)) continue;
     if (!node.heritageClauses?.some((clause) => /\bAllFrameError\b/.test(clause.getText()))) continue;
     const code = /readonly code = '(\w+)'/.exec(node.getText())?.[1];
     classes.set(node.name.text, { code, fields: fieldsOf(node) });
@@ -34,7 +36,7 @@ function fieldsOf(node: ts.ClassDeclaration): readonly string[] {
       .filter((parameter) => ts.isParameterPropertyDeclaration(parameter, member))
       .map(({ name }) => name.getText());
   });
-  return names.filter((name) => name !== 'code');
+  return names.filter((name) => name !== 'code' && name !== 'kind');
 }
 
 /** The sections of the page by the code in their headings. */
@@ -46,7 +48,7 @@ const sections = new Map(
 );
 
 const isError = (value: unknown): value is { readonly name: string } =>
-  typeof value === 'function' && value.prototype instanceof root.AllFrameError;
+  typeof value === 'function' && value.prototype instanceof root.AllFrameError && value !== root.DomainError;
 
 describe('docs/errors.md', () => {
   const exported = Object.values<unknown>({ ...root, ...allsource, ...postgres, ...testing }).filter(isError);
@@ -68,6 +70,15 @@ describe('docs/errors.md', () => {
     for (const word of ['What', 'When', 'Remedy', 'Fields']) expect(section).toContain(`- **${word}:** `);
     const named = [...(/\*\*Fields:\*\* (.*)/.exec(section)?.[1] ?? '').matchAll(/`(\w+)`/g)];
     expect(named.map(([, field]) => field).toSorted()).toEqual(classes.get(code)?.fields.toSorted());
+  });
+
+  it('tells every kind that an error has', () => {
+    const kinds = tableRowsOf(text.slice(text.indexOf('## Kinds'), text.indexOf('## Appending')));
+    const told = kinds.map(([kind = '']) => kind.replaceAll('`', ''));
+    for (const [, section] of sections) {
+      for (const [, kind] of section.matchAll(/Its kind is `(\w+)`/g)) expect(told).toContain(kind);
+    }
+    expect(told).toHaveLength(8);
   });
 
   it('lists every limit with its value', () => {

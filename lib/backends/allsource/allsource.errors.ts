@@ -81,6 +81,7 @@ export class UnsupportedFormatError extends AllFrameError {
  */
 export class StorageUnavailableError extends AllFrameError {
   readonly code = 'StorageUnavailableError';
+  override readonly kind = 'unavailable';
 
   /**
    * @param path the directory or file
@@ -102,6 +103,7 @@ export class StorageUnavailableError extends AllFrameError {
  */
 export class DiskFullError extends AllFrameError {
   readonly code = 'DiskFullError';
+  override readonly kind = 'unavailable';
 
   /** @param path the file that could not be made larger */
   constructor(
@@ -122,6 +124,7 @@ export class DiskFullError extends AllFrameError {
  */
 export class StoreFailedError extends AllFrameError {
   readonly code = 'StoreFailedError';
+  override readonly kind = 'unavailable';
 
   /** @param path the file that could not be written or synced */
   constructor(

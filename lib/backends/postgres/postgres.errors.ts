@@ -26,6 +26,7 @@ export class PostgresDriverMissingError extends AllFrameError {
  */
 export class PostgresUnavailableError extends AllFrameError {
   readonly code = 'PostgresUnavailableError';
+  override readonly kind = 'unavailable';
 
   /** @param operation what was asked for */
   constructor(

@@ -7,6 +7,7 @@ import { AllFrameError } from './allframe.error.js';
  */
 export class WrongExpectedVersionError extends AllFrameError {
   readonly code = 'WrongExpectedVersionError';
+  override readonly kind = 'conflict';
 
   /**
    * @param streamId the stream that was to be appended to
@@ -32,6 +33,7 @@ export class WrongExpectedVersionError extends AllFrameError {
  */
 export class DuplicateEventError extends AllFrameError {
   readonly code = 'DuplicateEventError';
+  override readonly kind = 'conflict';
 
   /**
    * @param streamId the stream that was to be appended to
@@ -55,6 +57,7 @@ export class DuplicateEventError extends AllFrameError {
  */
 export class AppendOutcomeUnknownError extends AllFrameError {
   readonly code = 'AppendOutcomeUnknownError';
+  override readonly kind = 'unavailable';
 
   /** @param eventIds the ids of the events whose fate is unknown: append them again with these ids */
   constructor(
@@ -75,6 +78,7 @@ export class AppendOutcomeUnknownError extends AllFrameError {
  */
 export class RecordConflictError extends AllFrameError {
   readonly code = 'RecordConflictError';
+  override readonly kind = 'conflict';
 
   constructor(
     readonly collection: string,

@@ -6,6 +6,7 @@ import { AllFrameError } from './allframe.error.js';
  */
 export class InvalidArgumentError extends AllFrameError {
   readonly code = 'InvalidArgumentError';
+  override readonly kind = 'validation';
 
   /**
    * @param argument which argument, in words a caller knows: `streamId`, `options.limit`, `events[2].id`
@@ -25,6 +26,7 @@ export class InvalidArgumentError extends AllFrameError {
  */
 export class UnserialisableDataError extends AllFrameError {
   readonly code = 'UnserialisableDataError';
+  override readonly kind = 'validation';
 
   /**
    * @param path where the value is, such as `events[0].data.items[3].price`
@@ -46,6 +48,7 @@ export class UnserialisableDataError extends AllFrameError {
  */
 export class LimitExceededError extends AllFrameError {
   readonly code = 'LimitExceededError';
+  override readonly kind = 'validation';
 
   /**
    * @param limit the limit's name as in `Limits`, its unit last

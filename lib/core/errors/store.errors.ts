@@ -6,6 +6,7 @@ import { AllFrameError } from './allframe.error.js';
  */
 export class StoreClosedError extends AllFrameError {
   readonly code = 'StoreClosedError';
+  override readonly kind = 'unavailable';
 
   constructor(operation: string, options?: ErrorOptions) {
     super(
@@ -23,6 +24,7 @@ export class StoreClosedError extends AllFrameError {
  */
 export class TransactionRefusedError extends AllFrameError {
   readonly code = 'TransactionRefusedError';
+  override readonly kind = 'conflict';
 
   constructor(options?: ErrorOptions) {
     super(

@@ -3,6 +3,8 @@ import {
   Aggregate,
   type AggregateRepository,
   AggregateRoot,
+  Command,
+  type CommandBus,
   type Decider,
   DomainEvent,
   EventHandler,
@@ -11,6 +13,8 @@ import {
   InMemoryBackend,
   Projection,
   type ProjectionRegistry,
+  Query,
+  type QueryBus,
 } from '@allframe/nestjs';
 import type { ContractSubject } from '@allframe/nestjs/testing';
 
@@ -72,6 +76,21 @@ export class Account extends AggregateRoot {
   }
 }
 
+export class OpenAccount extends Command<{ id: string }> {
+  constructor(
+    readonly accountId: string,
+    readonly owner: string,
+  ) {
+    super();
+  }
+}
+
+export class BalanceOf extends Query<number> {
+  constructor(readonly accountId: string) {
+    super();
+  }
+}
+
 @Projection('balances')
 export class BalancesProjection {
   @EventHandler(MoneyDeposited) onDeposited(): void {}
@@ -85,6 +104,8 @@ export declare const checkedOut: CartEvent;
 export declare const store: EventStore;
 export declare const accounts: AggregateRepository<Account>;
 export declare const projections: ProjectionRegistry;
+export declare const commandBus: CommandBus;
+export declare const queryBus: QueryBus;
 export declare const backend: EventStoreBackend;
 /** A read model of the user's own. */
 export declare const balances: {

@@ -1,0 +1,211 @@
+import type { AggregateRepository } from '../aggregates/aggregate-repository.js';
+import type { AggregateRoot, AggregateType } from '../aggregates/aggregate-root.js';
+import { retryOnConflict, type RetryOptions } from '../aggregates/conflict-retry.js';
+import { type Clock, systemClock } from '../core/clock.js';
+import { InvalidArgumentError } from '../core/errors/input.errors.js';
+import { checkExpectedVersion, expectedPlace } from '../core/expected-version.js';
+import { Limits } from '../core/limits.js';
+import { carryRider } from '../store/event-context.js';
+import type { EventStore } from '../store/event-store.js';
+import { AppendWitness } from './append-witness.js';
+import type { BoundCommand } from './bound-handler.js';
+import { checkCommandId, checkCommandName, COMMAND_MARKS } from './command-handler.decorator.js';
+import type { Command, ICommand } from './command.js';
+import { commandsOfAggregate } from './decided-commands.js';
+import { methodsOf } from './handler-marks.js';
+import type { CommandProgress } from './idempotency/command-rider.js';
+import { IdempotentCommands } from './idempotency/idempotent-commands.js';
+import type { CallContext, CommandOptions } from './message-context.js';
+import { MessagePipeline } from './message-pipeline.js';
+import { type MessageSchema, schemaOf, validated } from './message-schema.js';
+import { AmbiguousCommandNameError, CommandValidationError } from './message.errors.js';
+import type { MessageMiddleware } from './middleware.js';
+
+/**
+ * How a bus is made outside of Nest.
+ * @publicApi
+ */
+export interface CommandBusOptions {
+  /** Where command ids are kept; a bus without a store takes none. */
+  readonly store?: EventStore;
+  /** How long a command id is kept, in milliseconds; default a week. */
+  readonly keepCommandIdsMs?: number;
+  /** The first is outermost. */
+  readonly middleware?: readonly MessageMiddleware[];
+  /** Default the store's, or the machine's. */
+  readonly clock?: Clock;
+  /** From 0 (inclusive) to 1; spreads retries. Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** A handler that is ready to be called. */
+interface ReadyCommand extends BoundCommand {
+  /** The name that ids are kept by. */
+  readonly name: string;
+  readonly schema: MessageSchema | undefined;
+  readonly retry: RetryOptions;
+}
+
+const ONCE: RetryOptions = { attempts: 1 };
+const UNTIL_IT_IS_ITS_TURN: RetryOptions = { attempts: Limits.updateAttemptsMax };
+
+/** Nothing is recorded, and nothing is tried again. */
+const UNRECORDED: CommandProgress = { isHalfDone: false, decided: () => undefined };
+
+/**
+ * Takes commands to their handlers, and answers to their callers.
+ *
+ * Around a handler, from the outside: middleware, one handling per `commandId`, validation, retries on conflict. The
+ * caller's time and signal are minded throughout.
+ * @example
+ * ```ts
+ * @CommandHandler(OpenAccount)
+ * class OpenAccountHandler implements ICommandHandler<OpenAccount> {
+ *   async execute({ accountId, owner }: OpenAccount) {
+ *     await accounts.update(accountId, (account) => account.open(owner, 0));
+ *     return { id: accountId };
+ *   }
+ * }
+ *
+ * const commandBus = new CommandBus({ store });
+ * commandBus.register(new OpenAccountHandler());
+ * await commandBus.execute(new OpenAccount('a1', 'Ada'), { commandId: 'request-1' });
+ * ```
+ * @publicApi
+ */
+export class CommandBus {
+  readonly #pipeline: MessagePipeline<'command', ReadyCommand>;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #ids: IdempotentCommands | undefined;
+  /** The handlers of each name that ids are kept by. */
+  readonly #named = new Map<string, string[]>();
+
+  /** @throws InvalidArgumentError */
+  constructor(options: CommandBusOptions = {}) {
+    const { store, keepCommandIdsMs, middleware = [] } = options;
+    this.#clock = options.clock ?? store?.clock ?? systemClock;
+    this.#random = options.random ?? Math.random;
+    this.#ids = store && new IdempotentCommands(store, { keepMs: keepCommandIdsMs, random: this.#random });
+    this.#pipeline = new MessagePipeline('command', this.#clock, COMMAND_MARKS);
+    this.#pipeline.use(middleware);
+  }
+
+  /**
+   * Has a command handled, and gives what its handler answers.
+   * @throws HandlerNotFoundError, CommandValidationError, ExecutionTimeoutError, IdempotencyConflictError,
+   * CommandResultLostError, InvalidArgumentError, LimitExceededError, and what the handler throws
+   */
+  execute<R>(command: Command<R>, options?: CommandOptions): Promise<R>;
+  execute<C extends ICommand, R = unknown>(command: C, options?: CommandOptions): Promise<R>;
+  execute(command: object, options?: CommandOptions): Promise<unknown> {
+    return this.#pipeline.send(command, options, (handler, context) => this.#handle(handler, context));
+  }
+
+  /**
+   * Registers an instance by the `@CommandHandler` marks of its class. Nest does this for providers.
+   * @throws DuplicateHandlerError, and InvalidArgumentError for a method or schema that is none
+   */
+  register(instance: object): void {
+    for (const { message, options, handler, call } of methodsOf(instance, COMMAND_MARKS))
+      this.bind({ message, options, handler, ids: this.#ids, decides: false, handle: call });
+  }
+
+  /**
+   * Registers the methods of an aggregate that `@CommandHandler` marks. Nest does this for `forFeature`.
+   * @throws DuplicateHandlerError, and InvalidArgumentError for a schema that is none
+   */
+  registerAggregate<A extends AggregateRoot>(
+    type: AggregateType<A>,
+    repository: AggregateRepository<A>,
+  ): void {
+    for (const bound of commandsOfAggregate(type, repository, this.#ids)) this.bind(bound);
+  }
+
+  /** For those who find handlers: registers one. @throws DuplicateHandlerError, InvalidArgumentError */
+  bind(bound: BoundCommand): void {
+    const { message, handler, options, decides } = bound;
+    const { name = message.name, retry = decides ? UNTIL_IT_IS_ITS_TURN : ONCE } = options;
+    const schema = schemaOf(message, options.schema, handler);
+    this.#pipeline.registry.add(message, { ...bound, name, schema, retry: retry === false ? ONCE : retry });
+    this.#named.set(name, [...(this.#named.get(name) ?? []), handler]);
+  }
+
+  /** For Nest: more middleware, inside of what is there. @throws InvalidArgumentError */
+  use(middleware: readonly MessageMiddleware[]): void {
+    this.#pipeline.use(middleware);
+  }
+
+  /** For Nest: `explore` registers handlers, when `ready` is called or the first command comes. */
+  exploreBy(explore: () => void): void {
+    this.#pipeline.exploreBy(explore);
+  }
+
+  /** For Nest: every fault of wiring shows here. */
+  ready(): void {
+    this.#pipeline.ready();
+  }
+
+  /** Resolves when no command is on its way, or after `timeoutMs`. */
+  drain(timeoutMs: number): Promise<void> {
+    return this.#pipeline.drain(timeoutMs);
+  }
+
+  #handle(handler: ReadyCommand, context: CallContext<'command'>): Promise<unknown> {
+    const { commandId, expectedVersion } = context;
+    if (expectedVersion !== undefined) checkExpectedVersion(expectedVersion);
+    if (commandId === undefined) return this.#attempt(handler, context, undefined);
+    checkCommandId(commandId);
+    const { name, ids, decides, options } = handler;
+    checkCommandName(name);
+    const sameName = this.#named.get(name) ?? [];
+    if (sameName.length > 1) throw new AmbiguousCommandNameError(name, sameName);
+    if (ids === undefined) {
+      throw new InvalidArgumentError(
+        'options.commandId',
+        'there is no store to keep it in; give one: new CommandBus({ store }), or AllFrameModule.forRoot in Nest',
+      );
+    }
+    return ids.answer(context, commandId, {
+      name,
+      handler: handler.handler,
+      severalAppends: options.severalAppends === true,
+      decides,
+      run: (progress) => this.#attempt(handler, context, progress),
+    });
+  }
+
+  /** Validates and handles a command, again while another writer is faster. */
+  async #attempt(
+    handler: ReadyCommand,
+    context: CallContext<'command'>,
+    recorded: CommandProgress | undefined,
+  ): Promise<unknown> {
+    const { schema, options, handle } = handler;
+    const { message } = context;
+    const command =
+      schema === undefined
+        ? message
+        : await validated(
+            message,
+            schema,
+            (issues) => new CommandValidationError(message.constructor.name, issues),
+          );
+    // A caller who names the version has decided on it, and would not be served by another.
+    const expected = context.expectedVersion ?? options.expectedVersion ?? 'any';
+    if (handler.retry.attempts === 1 || expectedPlace(expected) !== undefined)
+      return handle(command, context, recorded ?? UNRECORDED);
+    const again = (progress: CommandProgress): Promise<unknown> =>
+      retryOnConflict(
+        async () => handle(command, context, progress),
+        handler.retry,
+        this.#clock,
+        this.#random,
+        () => !progress.isHalfDone,
+      );
+    if (recorded !== undefined) return again(recorded);
+    if (handler.decides) return again(UNRECORDED);
+    const witness = new AppendWitness();
+    return carryRider(witness, () => again(witness));
+  }
+}

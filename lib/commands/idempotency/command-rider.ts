@@ -1,0 +1,122 @@
+import type { AppendResult, Commit } from '../../core/commit.js';
+import type { EventStoreBackend } from '../../core/event-store-backend.js';
+import type { CommitRider, WriteCommit } from '../../store/commit-rider.js';
+import { ambientRider } from '../../store/event-context.js';
+import { encodeJson } from '../../store/json-codec.js';
+import { encodeRecords } from '../../store/record-store.js';
+import { SecondAppendError } from '../message.errors.js';
+import type { CommandIdentity, CommandRecord } from './command-record.js';
+import type { CommandRecords } from './command-records.js';
+
+/** A command that is being handled, and where its record goes. */
+export interface RiddenCommand {
+  readonly identity: CommandIdentity;
+  readonly records: CommandRecords;
+  /** What the record replaces. */
+  readonly stored: CommandRecord | null;
+  /** As `Class` or `Class.method`. */
+  readonly handler: string;
+  readonly severalAppends: boolean;
+  readonly at: number;
+}
+
+/** How far the handling of a command has come. */
+export interface CommandProgress {
+  /** What it has appended, or may have, would be appended again if it were run again. */
+  readonly isHalfDone: boolean;
+  /** Tells the answer before the append, where the bus appends. It may be decided anew after a conflict. */
+  decided(answer: unknown): void;
+}
+
+/**
+ * Puts the record of a command into the commit of what its handler appends. Appends of one command take turns, and riders
+ * of outer commands, whose handlers have sent this one, go along as well.
+ */
+export abstract class CommandRider implements CommitRider, CommandProgress {
+  readonly key: string;
+  readonly outer: CommitRider | undefined = ambientRider();
+  #turn: Promise<unknown> = Promise.resolve();
+  #hasEnded = false;
+
+  constructor(protected readonly command: RiddenCommand) {
+    this.key = command.identity.key;
+  }
+
+  /** Whether the command has appended, or may have, and has no recorded answer yet. */
+  abstract readonly isHalfDone: boolean;
+
+  abstract decided(answer: unknown): void;
+
+  ride(home: EventStoreBackend, commit: Commit, write: WriteCommit): Promise<readonly AppendResult[]> {
+    // What the handler has left behind, a timer for instance, is none of the command's any more.
+    if (this.#hasEnded) return this.onward(home, commit, write);
+    const done = this.#turn.then(() => this.join(home, commit, write));
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  /** The handler has answered. @returns the answer as JSON text, `undefined` for none; @throws UnserialisableDataError */
+  async answered(answer: unknown): Promise<string | undefined> {
+    await this.#end();
+    const { handler } = this.command;
+    const text = answer === undefined ? undefined : encodeJson(answer, `answer of ${handler}`);
+    await this.recordAnswer(answer);
+    return text;
+  }
+
+  /** The handler has failed. */
+  async failed(): Promise<void> {
+    await this.#end();
+    await this.recordFailure();
+  }
+
+  /** One append, in its turn. */
+  protected abstract join(
+    home: EventStoreBackend,
+    commit: Commit,
+    write: WriteCommit,
+  ): Promise<readonly AppendResult[]>;
+  protected abstract recordAnswer(answer: unknown): Promise<void>;
+  protected abstract recordFailure(): Promise<void>;
+
+  protected onward(
+    home: EventStoreBackend,
+    commit: Commit,
+    write: WriteCommit,
+  ): Promise<readonly AppendResult[]> {
+    return this.outer === undefined ? write(commit) : this.outer.ride(home, commit, write);
+  }
+
+  protected onwardWith(
+    record: CommandRecord,
+    expected: CommandRecord | null,
+    home: EventStoreBackend,
+    commit: Commit,
+    write: WriteCommit,
+  ): Promise<readonly AppendResult[]> {
+    const change = this.command.records.change(this.key, record, expected);
+    return this.onward(home, { ...commit, records: [...commit.records, ...encodeRecords([change])] }, write);
+  }
+
+  protected isHome(home: EventStoreBackend): boolean {
+    return home === this.command.records.store.backend;
+  }
+
+  protected refusal(commit: Commit): SecondAppendError {
+    const { handler, identity } = this.command;
+    return new SecondAppendError(handler, identity.commandId, commit.streams[0]?.streamId ?? '');
+  }
+
+  /** After the appends in flight, also those that the handler has not waited for. */
+  async #end(): Promise<void> {
+    await this.#turn;
+    this.#hasEnded = true;
+  }
+}
+
+/** Whether the running call is made by the handler of the command with this key. */
+export function isHandling(key: string): boolean {
+  for (let rider = ambientRider(); rider instanceof CommandRider; rider = rider.outer)
+    if (rider.key === key) return true;
+  return false;
+}

@@ -1,0 +1,134 @@
+import { InvalidArgumentError } from '../../core/errors/input.errors.js';
+import { Limits } from '../../core/limits.js';
+import { carryRider } from '../../store/event-context.js';
+import type { EventStore } from '../../store/event-store.js';
+import { decodeJson, encodeJson } from '../../store/json-codec.js';
+import { checkMilliseconds } from '../../store/read-options.js';
+import type { CallContext } from '../message-context.js';
+import { CommandResultLostError, IdempotencyConflictError } from '../message.errors.js';
+import { AppendingRider } from './appending-rider.js';
+import {
+  type AppendedPlace,
+  type CommandIdentity,
+  type CommandRecord,
+  identityOf,
+} from './command-record.js';
+import { CommandRecords } from './command-records.js';
+import { type CommandProgress, isHandling, type RiddenCommand } from './command-rider.js';
+import { DecidingRider } from './deciding-rider.js';
+
+/** How command ids are kept. */
+export interface CommandIdOptions {
+  /** For how long, in milliseconds; default a week. */
+  readonly keepMs?: number | undefined;
+  /** From 0 (inclusive) to 1; spreads what is done now and then. */
+  readonly random?: () => number;
+}
+
+/** A command to be handled once. */
+export interface CommandWork {
+  /** The name that its ids are kept by. */
+  readonly name: string;
+  readonly handler: string;
+  readonly severalAppends: boolean;
+  /** The bus appends what the handler decides. */
+  readonly decides: boolean;
+  readonly run: (progress: CommandProgress) => Promise<unknown>;
+}
+
+/** A command that is being handled in this process, and those who wait for its answer. */
+interface LiveCommand {
+  readonly contents: string;
+  /** The context of the first caller: the handler works in it, for all of them. */
+  readonly context: CallContext;
+  /** JSON text, `undefined` for no answer. */
+  readonly answer: Promise<string | undefined>;
+  waiting: number;
+}
+
+/**
+ * Handles each command once for its id: callers at the same time share one handling, later ones get the recorded answer.
+ * Each of them gets a copy of its own, as it comes back from JSON.
+ */
+export class IdempotentCommands {
+  readonly #records: CommandRecords;
+  readonly #live = new Map<string, LiveCommand>();
+
+  /** @throws InvalidArgumentError */
+  constructor(
+    store: EventStore,
+    { keepMs = Limits.commandRecordKeepMs, random = Math.random }: CommandIdOptions,
+  ) {
+    checkMilliseconds(keepMs, 'options.keepCommandIdsMs');
+    this.#records = new CommandRecords(store, keepMs, random);
+  }
+
+  /** @throws IdempotencyConflictError, CommandResultLostError, UnserialisableDataError, and what the handler throws */
+  async answer(context: CallContext, commandId: string, work: CommandWork): Promise<unknown> {
+    const identity = identityOf(work.name, commandId, context.message);
+    const { key, contents } = identity;
+    if (isHandling(key)) {
+      throw new InvalidArgumentError(
+        'options.commandId',
+        `the handler of command "${commandId}" sends it again and would wait for itself; give it an id of its own`,
+      );
+    }
+    let live = this.#live.get(key);
+    if (live === undefined) {
+      this.#records.sweepIfDue();
+      const answer = this.#find(identity, work).finally(() => this.#live.delete(key));
+      this.#live.set(key, (live = { contents, context, answer, waiting: 0 }));
+    }
+    if (live.contents !== contents) throw new IdempotencyConflictError(work.name, commandId);
+    const text = await waitFor(live, context);
+    return text === undefined ? undefined : decodeJson(text);
+  }
+
+  async #find(identity: CommandIdentity, work: CommandWork): Promise<string | undefined> {
+    const { record, stored } = await this.#records.find(identity.key);
+    if (record !== undefined) return this.#recorded(record, identity);
+    const { handler, severalAppends } = work;
+    const at = this.#records.store.clock.now();
+    return this.#handle({ identity, records: this.#records, stored, handler, severalAppends, at }, work);
+  }
+
+  async #handle(command: RiddenCommand, work: CommandWork): Promise<string | undefined> {
+    const rider = work.decides ? new DecidingRider(command) : new AppendingRider(command);
+    try {
+      const answer = await carryRider(rider, () => work.run(rider));
+      return await rider.answered(answer);
+    } catch (error) {
+      await rider.failed();
+      if (rider.isHalfDone) throw error;
+      // It may have failed because another process was faster with the same command: then that one has the answer.
+      const { identity } = command;
+      const found = await this.#records.find(identity.key).catch(() => undefined);
+      if (found?.record === undefined) throw error;
+      return this.#recorded(found.record, identity);
+    }
+  }
+
+  async #recorded(record: CommandRecord, identity: CommandIdentity): Promise<string | undefined> {
+    const { answer } = await this.#records.done(record, identity);
+    if ('value' in answer) return encodeJson(answer.value, 'answer');
+    if (!('appended' in answer)) return undefined;
+    return encodeJson(await this.#appendResult(answer.appended, identity), 'answer');
+  }
+
+  /** The result of an append, the first one again. */
+  async #appendResult(place: AppendedPlace, { name, commandId }: CommandIdentity): Promise<object> {
+    const { streamId, version } = place;
+    const last = this.#records.store.readStream(streamId, { fromVersion: version, toVersion: version });
+    for await (const { position } of last) return { ...place, position, idempotent: true };
+    throw new CommandResultLostError(name, commandId, []);
+  }
+}
+
+/** The handler is told that nobody waits when the last of them has given up. */
+function waitFor(live: LiveCommand, context: CallContext): Promise<string | undefined> {
+  live.waiting++;
+  context.giveUp = (reason) => {
+    if (--live.waiting === 0) live.context.abort(reason);
+  };
+  return live.answer;
+}

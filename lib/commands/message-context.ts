@@ -1,0 +1,123 @@
+import type { ExpectedVersion } from '../core/expected-version.js';
+import type { EventMetadata } from '../core/recorded-event.js';
+import type { ContextKey } from './context-key.js';
+
+/**
+ * One call of a bus, as middleware and handlers see it.
+ * @publicApi
+ */
+export interface MessageContext {
+  readonly kind: 'command' | 'query';
+  /** The command or query, as the caller gave it. */
+  readonly message: object;
+  /** The name of its class. */
+  readonly messageName: string;
+  /** What names this call: the `commandId` where there is one, otherwise a UUID. Events that it causes carry it as their `causationId`. */
+  readonly id: string;
+  /** Given by the caller; the command is handled at most once for it. */
+  readonly commandId: string | undefined;
+  /** What events appended by this call carry, `correlationId` and `causationId` included. */
+  readonly metadata: EventMetadata;
+  /** What an aggregate's stream has to be at, where the caller said so. */
+  readonly expectedVersion: ExpectedVersion | undefined;
+  /** Aborted when nobody waits for the answer any more: by the caller's signal or its time. */
+  readonly signal: AbortSignal;
+  /** What earlier middleware has set, `undefined` if none has. */
+  get<T>(key: ContextKey<T>): T | undefined;
+  /** For what comes after in this call. */
+  set<T>(key: ContextKey<T>, value: T): void;
+}
+
+/** @publicApi */
+export interface CommandContext extends MessageContext {
+  readonly kind: 'command';
+}
+
+/** @publicApi */
+export interface QueryContext extends MessageContext {
+  readonly kind: 'query';
+}
+
+/**
+ * What a caller of `execute` may say.
+ * @publicApi
+ */
+export interface ExecuteOptions {
+  /** For the events that the call causes. A `correlationId` in it wins over that of the running call. */
+  readonly metadata?: EventMetadata;
+  /** Aborted: the caller gets the signal's reason at once. The handler is told by its context's signal, and may go on. */
+  readonly signal?: AbortSignal;
+  /** After so many milliseconds the caller gets ExecutionTimeoutError; no limit unless given. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * What a caller of `CommandBus.execute` may say.
+ * @publicApi
+ */
+export interface CommandOptions extends ExecuteOptions {
+  /**
+   * Names this request of the caller: a command of one class is handled at most once for it, and every further call
+   * gets the first answer. 1 to 256 bytes.
+   */
+  readonly commandId?: string;
+  /** What the aggregate's stream has to be at, or WrongExpectedVersionError: for decisions of people who have seen that version. */
+  readonly expectedVersion?: ExpectedVersion;
+}
+
+/** The context of a call. What costs something is made when it is first asked for. */
+export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'> implements MessageContext {
+  #id: string | undefined;
+  #metadata: EventMetadata | undefined;
+  #values: Map<object, unknown> | undefined;
+  #abort: AbortController | undefined;
+
+  constructor(
+    readonly kind: Kind,
+    readonly message: object,
+    readonly messageName: string,
+    private readonly options: CommandOptions,
+    private readonly ambient: EventMetadata | undefined,
+    private readonly newId: () => string,
+  ) {}
+
+  get id(): string {
+    return (this.#id ??= this.options.commandId ?? this.newId());
+  }
+
+  get commandId(): string | undefined {
+    return this.options.commandId;
+  }
+
+  get expectedVersion(): ExpectedVersion | undefined {
+    return this.options.expectedVersion;
+  }
+
+  get metadata(): EventMetadata {
+    return (this.#metadata ??= {
+      correlationId: this.id,
+      ...this.ambient,
+      causationId: this.id,
+      ...this.options.metadata,
+    });
+  }
+
+  get signal(): AbortSignal {
+    return (this.#abort ??= new AbortController()).signal;
+  }
+
+  get<T>(key: ContextKey<T>): T | undefined {
+    return this.#values?.get(key) as T | undefined;
+  }
+
+  set<T>(key: ContextKey<T>, value: T): void {
+    (this.#values ??= new Map()).set(key, value);
+  }
+
+  /** Tells the handler that nobody waits any more. By default it is told at once. */
+  giveUp = (reason: unknown): void => this.abort(reason);
+
+  abort(reason: unknown): void {
+    (this.#abort ??= new AbortController()).abort(reason);
+  }
+}

@@ -1,0 +1,94 @@
+import type { Clock } from '../core/clock.js';
+import { pause } from '../core/clock.js';
+import { InvalidArgumentError } from '../core/errors/input.errors.js';
+import { uuidV7Source } from '../core/event-id.js';
+import { ambientMetadata, withEventMetadata } from '../store/event-context.js';
+import { checkDeadline, withinDeadline } from './deadline.js';
+import type { HandlerMarks } from './handler-marks.js';
+import { HandlerRegistry } from './handler-registry.js';
+import { CallContext, type CommandOptions } from './message-context.js';
+import { type MessageMiddleware, throughChain } from './middleware.js';
+
+const NO_OPTIONS: CommandOptions = {};
+
+/** What both buses do with a message: find its handler, give it a context, lead it through the middleware, mind the time. */
+export class MessagePipeline<Kind extends 'command' | 'query', Bound extends { readonly handler: string }> {
+  readonly registry: HandlerRegistry<Bound>;
+  readonly #newId = uuidV7Source();
+  #chain: readonly MessageMiddleware[] = [];
+  #explore: (() => void) | undefined;
+  #inFlight = 0;
+  #allEnded: (() => void) | undefined;
+
+  constructor(
+    private readonly kind: Kind,
+    private readonly clock: Clock,
+    marks: HandlerMarks<object>,
+  ) {
+    this.registry = new HandlerRegistry(kind, (message) => marks.handlersOf(message));
+  }
+
+  /** Adds middleware inside of what is there. */
+  use(middleware: readonly MessageMiddleware[]): void {
+    for (const one of middleware)
+      if (typeof one !== 'function')
+        throw new InvalidArgumentError('middleware', 'a function (context, next) is wanted');
+    this.#chain = [...this.#chain, ...middleware];
+  }
+
+  /** `explore` registers handlers, when `ready` is called or the first message comes. */
+  exploreBy(explore: () => void): void {
+    this.#explore = explore;
+  }
+
+  /** Every fault of wiring shows here. */
+  ready(): void {
+    this.#explore?.();
+    this.#explore = undefined;
+  }
+
+  async send(
+    message: object,
+    options: CommandOptions = NO_OPTIONS,
+    handle: (bound: Bound, context: CallContext<Kind>) => Promise<unknown>,
+  ): Promise<unknown> {
+    if (this.#explore !== undefined) this.ready();
+    const bound = this.registry.of(message);
+    if (options !== NO_OPTIONS) checkOptions(options);
+    const context = new CallContext(
+      this.kind,
+      message,
+      message.constructor.name,
+      options,
+      ambientMetadata(),
+      () => this.#newId(Math.floor(this.clock.now())),
+    );
+    const work = (): Promise<unknown> =>
+      withEventMetadata(context.metadata, () =>
+        throughChain(this.#chain, context, () => handle(bound, context)),
+      );
+    this.#inFlight++;
+    try {
+      return await withinDeadline(work, options, context.messageName, this.clock, (reason) =>
+        context.giveUp(reason),
+      );
+    } finally {
+      if (--this.#inFlight === 0) this.#allEnded?.();
+    }
+  }
+
+  /** Resolves when no message is on its way, or after `timeoutMs`. */
+  async drain(timeoutMs: number): Promise<void> {
+    if (this.#inFlight === 0) return;
+    const waited = new AbortController();
+    const ended = new Promise<void>((resolve) => (this.#allEnded = resolve));
+    await Promise.race([ended, pause(this.clock, timeoutMs, waited.signal)]);
+    waited.abort();
+  }
+}
+
+function checkOptions(options: CommandOptions): void {
+  if (typeof options !== 'object' || options === null)
+    throw new InvalidArgumentError('options', 'an object is wanted');
+  checkDeadline(options);
+}

@@ -1,0 +1,74 @@
+import { HttpException, HttpStatus } from '@nestjs/common';
+import {
+  CommandValidationError,
+  QueryValidationError,
+  type ValidationIssue,
+} from '../commands/message.errors.js';
+import { AllFrameError, type ErrorKind } from '../core/errors/allframe.error.js';
+import { WrongExpectedVersionError } from '../core/errors/append.errors.js';
+
+/**
+ * A problem document (RFC 9457).
+ * @publicApi
+ */
+export interface Problem {
+  /** What kind of problem it is, as a URI; `about:blank` where the status says everything. */
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  /** What happened this time, in words for the caller. Left out where they would tell about the inside of the server. */
+  readonly detail?: string;
+  /** The path of the request. */
+  readonly instance?: string;
+  /** The code of the error, for programs. */
+  readonly code?: string;
+  /** What a schema did not accept. */
+  readonly issues?: readonly ValidationIssue[];
+}
+
+/** A problem without the request that it happened at. */
+type GeneralProblem = Omit<Problem, 'type' | 'instance'>;
+
+const STATUS: Readonly<Record<ErrorKind, HttpStatus>> = {
+  validation: HttpStatus.BAD_REQUEST,
+  notFound: HttpStatus.NOT_FOUND,
+  conflict: HttpStatus.CONFLICT,
+  rejected: HttpStatus.UNPROCESSABLE_ENTITY,
+  unauthorised: HttpStatus.FORBIDDEN,
+  timeout: HttpStatus.GATEWAY_TIMEOUT,
+  unavailable: HttpStatus.SERVICE_UNAVAILABLE,
+  unexpected: HttpStatus.INTERNAL_SERVER_ERROR,
+};
+
+/** Kinds of which the message is for the operator: it may name hosts and files. */
+const INTERNAL: ReadonlySet<ErrorKind> = new Set(['timeout', 'unavailable', 'unexpected']);
+
+/**
+ * What a caller is told of an error.
+ * @param hasPrecondition the request had `If-Match`, so that a wrong version is a failed precondition
+ */
+export function problemOf(error: unknown, hasPrecondition: boolean): GeneralProblem {
+  if (error instanceof HttpException) {
+    const status = error.getStatus();
+    return { title: titleOf(status), status, detail: error.message };
+  }
+  if (!(error instanceof AllFrameError)) return { title: titleOf(500), status: 500 };
+  const isPrecondition = hasPrecondition && error instanceof WrongExpectedVersionError;
+  const status = isPrecondition ? HttpStatus.PRECONDITION_FAILED : STATUS[error.kind];
+  const { code } = error;
+  const problem = { title: titleOf(status), status, code };
+  if (INTERNAL.has(error.kind)) return problem;
+  const isInvalid = error instanceof CommandValidationError || error instanceof QueryValidationError;
+  return { ...problem, detail: error.message, ...(isInvalid ? { issues: error.issues } : {}) };
+}
+
+/** The status in words: `Not Found`. */
+function titleOf(status: number): string {
+  const name = HttpStatus[status];
+  if (name === undefined) return `Status ${status}`;
+  return name
+    .toLowerCase()
+    .split('_')
+    .map((word) => word.slice(0, 1).toUpperCase() + word.slice(1))
+    .join(' ');
+}
