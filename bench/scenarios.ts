@@ -1,4 +1,5 @@
 import { allsource } from './allsource.bench.js';
+import { commands } from './commands.bench.js';
 import type { Scenario } from './harness/row.js';
 import { postgres } from './postgres.bench.js';
 import { append } from './scenarios/append.bench.js';
@@ -20,6 +21,7 @@ export const SCENARIOS: readonly Scenario[] = [
   overhead,
   streams,
   memory,
+  commands,
   ...allsource,
   ...postgres,
 ];

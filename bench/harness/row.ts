@@ -1,7 +1,7 @@
 import type { Effort } from './effort.js';
 import type { Figure } from './interleave.js';
 
-export type Unit = 'events/s' | 'µs' | 'ms' | 'MB';
+export type Unit = 'events/s' | 'calls/s' | 'µs' | 'ms' | 'MB';
 
 /** One line of the table. */
 export interface Row {

@@ -36,7 +36,7 @@ function verdict(row: Row): string {
 }
 
 function withUnit(value: number, unit: Unit): string {
-  return unit === 'events/s' ? `${threeDigits(value)}/s` : `${threeDigits(value)} ${unit}`;
+  return unit.endsWith('/s') ? `${threeDigits(value)}/s` : `${threeDigits(value)} ${unit}`;
 }
 
 /** Three significant digits, which is more than a shared machine repeats. */

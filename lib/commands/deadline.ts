@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { checkMilliseconds } from '../store/read-options.js';
-import type { ExecuteOptions } from './message-context.js';
+import type { CallContext, ExecuteOptions } from './message-context.js';
 import { ExecutionTimeoutError } from './message.errors.js';
 
 /** @throws InvalidArgumentError */
@@ -13,16 +13,14 @@ export function checkDeadline({ signal, timeoutMs }: ExecuteOptions): void {
 
 /**
  * What `work` gives, or an error as soon as the caller's signal is aborted or its time is over.
- * @param giveUp told the reason in these cases, since the work itself goes on
+ * The context is told then, since the work itself goes on.
  */
 export function withinDeadline<R>(
   work: () => Promise<R>,
   { signal, timeoutMs }: ExecuteOptions,
-  messageName: string,
+  context: CallContext,
   clock: Clock,
-  giveUp: (reason: unknown) => void,
 ): Promise<R> {
-  if (signal === undefined && timeoutMs === undefined) return work();
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
       reject(signal.reason as Error);
@@ -30,14 +28,14 @@ export function withinDeadline<R>(
     }
     const stop = (reason: unknown): void => {
       end();
-      giveUp(reason);
+      context.giveUp(reason);
       reject(reason);
     };
     const onAbort = (): void => stop(signal?.reason);
     const cancelTimer =
       timeoutMs === undefined
         ? undefined
-        : clock.after(timeoutMs, () => stop(new ExecutionTimeoutError(messageName, timeoutMs)));
+        : clock.after(timeoutMs, () => stop(new ExecutionTimeoutError(context.messageName, timeoutMs)));
     signal?.addEventListener('abort', onAbort, { once: true });
     const end = (): void => {
       cancelTimer?.();

@@ -1,5 +1,6 @@
 import type { ExpectedVersion } from '../core/expected-version.js';
 import type { EventMetadata } from '../core/recorded-event.js';
+import { type MetadataSource, passedMetadata, type RunningCall } from '../store/event-context.js';
 import type { ContextKey } from './context-key.js';
 
 /**
@@ -66,20 +67,28 @@ export interface CommandOptions extends ExecuteOptions {
 }
 
 /** The context of a call. What costs something is made when it is first asked for. */
-export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'> implements MessageContext {
-  #id: string | undefined;
-  #metadata: EventMetadata | undefined;
-  #values: Map<object, unknown> | undefined;
-  #abort: AbortController | undefined;
+export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'>
+  implements MessageContext, MetadataSource
+{
+  /** Told in place of the handler that the caller waits no longer, where others may wait for the same answer. */
+  onGiveUp: ((reason: unknown) => void) | undefined = undefined;
+  #id: string | undefined = undefined;
+  #metadata: EventMetadata | undefined = undefined;
+  #values: Map<object, unknown> | undefined = undefined;
+  #abort: AbortController | undefined = undefined;
 
   constructor(
     readonly kind: Kind,
     readonly message: object,
-    readonly messageName: string,
     private readonly options: CommandOptions,
-    private readonly ambient: EventMetadata | undefined,
+    /** The call that has sent the message. */
+    private readonly outer: RunningCall | undefined,
     private readonly newId: () => string,
   ) {}
+
+  get messageName(): string {
+    return this.message.constructor.name;
+  }
 
   get id(): string {
     return (this.#id ??= this.options.commandId ?? this.newId());
@@ -96,7 +105,7 @@ export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'>
   get metadata(): EventMetadata {
     return (this.#metadata ??= {
       correlationId: this.id,
-      ...this.ambient,
+      ...passedMetadata(this.outer),
       causationId: this.id,
       ...this.options.metadata,
     });
@@ -114,9 +123,13 @@ export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'>
     (this.#values ??= new Map()).set(key, value);
   }
 
-  /** Tells the handler that nobody waits any more. By default it is told at once. */
-  giveUp = (reason: unknown): void => this.abort(reason);
+  /** The caller waits no longer. */
+  giveUp(reason: unknown): void {
+    if (this.onGiveUp === undefined) this.abort(reason);
+    else this.onGiveUp(reason);
+  }
 
+  /** Tells the handler that nobody waits any more. */
   abort(reason: unknown): void {
     (this.#abort ??= new AbortController()).abort(reason);
   }

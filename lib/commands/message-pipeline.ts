@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import { pause } from '../core/clock.js';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import { uuidV7Source } from '../core/event-id.js';
-import { ambientMetadata, withEventMetadata } from '../store/event-context.js';
+import { handleMessage, runningCall } from '../store/event-context.js';
 import { checkDeadline, withinDeadline } from './deadline.js';
 import type { HandlerMarks } from './handler-marks.js';
 import { HandlerRegistry } from './handler-registry.js';
@@ -15,6 +15,7 @@ const NO_OPTIONS: CommandOptions = {};
 export class MessagePipeline<Kind extends 'command' | 'query', Bound extends { readonly handler: string }> {
   readonly registry: HandlerRegistry<Bound>;
   readonly #newId = uuidV7Source();
+  readonly #newMessageId = (): string => this.#newId(Math.floor(this.clock.now()));
   #chain: readonly MessageMiddleware[] = [];
   #explore: (() => void) | undefined;
   #inFlight = 0;
@@ -55,23 +56,19 @@ export class MessagePipeline<Kind extends 'command' | 'query', Bound extends { r
     if (this.#explore !== undefined) this.ready();
     const bound = this.registry.of(message);
     if (options !== NO_OPTIONS) checkOptions(options);
-    const context = new CallContext(
-      this.kind,
-      message,
-      message.constructor.name,
-      options,
-      ambientMetadata(),
-      () => this.#newId(Math.floor(this.clock.now())),
-    );
-    const work = (): Promise<unknown> =>
-      withEventMetadata(context.metadata, () =>
-        throughChain(this.#chain, context, () => handle(bound, context)),
-      );
+    const outer = runningCall();
+    const context = new CallContext(this.kind, message, options, outer, this.#newMessageId);
+    const chain = this.#chain;
+    const inside = (): Promise<unknown> =>
+      chain.length === 0
+        ? handle(bound, context)
+        : throughChain(chain, context, async () => handle(bound, context));
+    const work = (): Promise<unknown> => handleMessage(context, outer, inside);
     this.#inFlight++;
     try {
-      return await withinDeadline(work, options, context.messageName, this.clock, (reason) =>
-        context.giveUp(reason),
-      );
+      // Most callers give neither.
+      if (options.signal === undefined && options.timeoutMs === undefined) return await work();
+      return await withinDeadline(work, options, context, this.clock);
     } finally {
       if (--this.#inFlight === 0) this.#allEnded?.();
     }

@@ -10,11 +10,18 @@ import type { EventMetadata, RecordedEvent } from '../core/recorded-event.js';
 import type { CommitRider } from './commit-rider.js';
 
 /** A running call: what it passes on to its appends, and the event or page whose handler made the call, if one did. */
-interface EventContext {
-  readonly cause?: RecordedEvent;
-  readonly metadata?: EventMetadata;
-  readonly rider?: CommitRider;
-  readonly handling?: object;
+export interface RunningCall {
+  readonly cause?: RecordedEvent | undefined;
+  /** The command or query that is being handled; it knows what the call before it has passed on. */
+  readonly message?: MetadataSource | undefined;
+  readonly metadata?: EventMetadata | undefined;
+  readonly rider?: CommitRider | undefined;
+  readonly handling?: object | undefined;
+}
+
+/** Something that says what events of a call carry, when it is first asked. */
+export interface MetadataSource {
+  readonly metadata: EventMetadata;
 }
 
 /** Whose handlers run, one at a time. */
@@ -23,7 +30,7 @@ export interface Reader {
   handling: object | undefined;
 }
 
-const contexts = new AsyncLocalStorage<EventContext>();
+const contexts = new AsyncLocalStorage<RunningCall>();
 
 /**
  * Runs `work` so that every event appended by it, or by anything it calls or awaits, carries `metadata`:
@@ -37,6 +44,16 @@ const contexts = new AsyncLocalStorage<EventContext>();
 export function withEventMetadata<R>(metadata: EventMetadata, work: () => R): R {
   const outer = contexts.getStore();
   return contexts.run({ ...outer, metadata: { ...outer?.metadata, ...metadata } }, work);
+}
+
+/** The running call, `undefined` outside of any. */
+export function runningCall(): RunningCall | undefined {
+  return contexts.getStore();
+}
+
+/** Runs `work` as the handling of a message: whatever it appends carries the message's metadata. */
+export function handleMessage<R>(message: MetadataSource, outer: RunningCall | undefined, work: () => R): R {
+  return contexts.run({ message, rider: outer?.rider, handling: outer?.handling }, work);
 }
 
 /** Runs `work` so that `rider` goes along with every append made by it, or by anything it calls or awaits. */
@@ -74,10 +91,13 @@ export function isRunningFor(reader: Reader): boolean {
   return reader.handling !== undefined && contexts.getStore()?.handling === reader.handling;
 }
 
-/** The metadata that the running call passes on to events, `undefined` where there is none. */
-export function ambientMetadata(): EventMetadata | undefined {
-  const context = contexts.getStore();
-  if (context?.cause === undefined) return context?.metadata;
-  const { id, metadata } = context.cause;
-  return { correlationId: metadata.correlationId ?? id, causationId: id, ...context.metadata };
+/** The metadata that a call passes on to events, `undefined` where there is none. */
+export function passedMetadata(call: RunningCall | undefined): EventMetadata | undefined {
+  if (call === undefined) return undefined;
+  const { cause, message, metadata } = call;
+  if (message !== undefined)
+    return metadata === undefined ? message.metadata : { ...message.metadata, ...metadata };
+  if (cause === undefined) return metadata;
+  const { id, metadata: its } = cause;
+  return { correlationId: its.correlationId ?? id, causationId: id, ...metadata };
 }

@@ -11,7 +11,7 @@ import { checkEventType, checkStreamId } from '../core/stream-id.js';
 import type { EncodedEvent } from '../core/stored-event.js';
 import { BYTES_PER_UNIT_MAX, exceedsBytes } from '../core/text.js';
 import { checkSchemaVersion, type Type } from './domain-event.decorator.js';
-import { ambientMetadata } from './event-context.js';
+import { passedMetadata, runningCall } from './event-context.js';
 import { type EventInput, isPlainEvent, type PlainEventInput, type StreamAppend } from './event-input.js';
 import type { EventTypes } from './event-types.js';
 import { encodeJson } from './json-codec.js';
@@ -154,7 +154,7 @@ export class EventEncoder {
   #sharedMetadata(given: EventMetadata | undefined): EventMetadata | undefined {
     const standing =
       typeof this.defaultMetadata === 'function' ? this.defaultMetadata() : this.defaultMetadata;
-    const ambient = ambientMetadata();
+    const ambient = passedMetadata(runningCall());
     if (given !== undefined) assertIsObject(given, 'metadata');
     if (standing === undefined && ambient === undefined) return given;
     return { ...standing, ...ambient, ...given };

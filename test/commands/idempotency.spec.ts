@@ -1,5 +1,5 @@
 /** A command id is handled at most once, whatever happens around it: on memory, where each case can be arranged. */
-import { EventStore, InMemoryBackend, withEventMetadata, type AllFrameError } from '@allframe/nestjs';
+import { type AllFrameError, EventStore, InMemoryBackend } from '@allframe/nestjs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { busOf, EmptyPurse, FillPurse, Free, OpenPurse } from './bank.js';
 

@@ -9,7 +9,7 @@ import {
   withEventMetadata,
 } from '@allframe/nestjs';
 import { MoneyDeposited, openStore } from './bank.js';
-import { ambientMetadata } from '../../lib/store/event-context.js';
+import { passedMetadata, runningCall } from '../../lib/store/event-context.js';
 import { gate, turns, until } from './gate.js';
 import { ScriptedBackend } from './scripted-backend.js';
 
@@ -255,7 +255,7 @@ describe('a subscription started inside a request', () => {
     const store = await openStore(backend);
     const seen: unknown[] = [];
     backend.before = (operation) => {
-      if (operation !== 'append') seen.push(operation, ambientMetadata());
+      if (operation !== 'append') seen.push(operation, passedMetadata(runningCall()));
     };
     await withEventMetadata({ user: 'Ada' }, () => store.subscribe(() => undefined, { after: 0 }).ready);
     await turns();

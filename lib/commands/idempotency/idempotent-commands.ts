@@ -127,7 +127,7 @@ export class IdempotentCommands {
 /** The handler is told that nobody waits when the last of them has given up. */
 function waitFor(live: LiveCommand, context: CallContext): Promise<string | undefined> {
   live.waiting++;
-  context.giveUp = (reason) => {
+  context.onGiveUp = (reason) => {
     if (--live.waiting === 0) live.context.abort(reason);
   };
   return live.answer;
