@@ -7,6 +7,9 @@ import type { MessageContext } from '../commands/message-context.js';
 /** What Nest's `@UseGuards` and the like write on a class or method. */
 const ENHANCERS = ['__guards__', '__interceptors__', '__pipes__', '__exceptionFilters__'] as const;
 
+/** Nest's number of a body: to pipes the message is what a body is to those of a controller. */
+const BODY = 3;
+
 /** What Nest calls a parameter that a decorator of the application fills: pipes leave it alone unless they are told not to. */
 const CUSTOM_PARAMETER = '__customRouteArgs__';
 
@@ -71,7 +74,7 @@ function isFiltered(type: Function, callback: unknown): boolean {
 /** Pipes see the message with its class, also where the compiler has emitted no types for the method. */
 function describeParameters({ type, method, message }: HandlerMethod): void {
   const parameters = {
-    [`${MESSAGE}:${MESSAGE}`]: { index: MESSAGE, data: undefined, pipes: [] },
+    [`${BODY}:${MESSAGE}`]: { index: MESSAGE, data: undefined, pipes: [] },
     [`context${CUSTOM_PARAMETER}:${CONTEXT}`]: {
       index: CONTEXT,
       data: undefined,
