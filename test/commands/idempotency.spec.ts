@@ -1,13 +1,8 @@
 /** A command id is handled at most once, whatever happens around it: on memory, where each case can be arranged. */
-import { type AllFrameError, EventStore, InMemoryBackend } from '@allframe/nestjs';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { type AllFrameError, InMemoryBackend } from '@allframe/nestjs';
+import { describe, expect, it } from 'vitest';
 import { busOf, EmptyPurse, FillPurse, Free, OpenPurse } from './bank.js';
-
-async function openStore(backend = new InMemoryBackend()): Promise<EventStore> {
-  const store = await EventStore.open(backend);
-  onTestFinished(() => store.close());
-  return store;
-}
+import { openStore } from './open-store.js';
 
 const event = (n: number) => ({ type: 'done', data: { n } });
 const codeOf = (promise: Promise<unknown>): Promise<string> =>

@@ -1,0 +1,99 @@
+/** Many commands at once for one aggregate. */
+import {
+  Aggregate,
+  AggregateRepository,
+  AggregateRoot,
+  Command,
+  CommandBus,
+  CommandHandler,
+  WrongExpectedVersionError,
+} from '@allframe/nestjs';
+import { describe, expect, it } from 'vitest';
+import { busOf, FillPurse, Free, Purse } from './bank.js';
+import { failureOf } from './failure.js';
+import { openStore } from './open-store.js';
+
+describe('fifty at once on one aggregate', () => {
+  const many = <R>(work: () => Promise<R>): Promise<PromiseSettledResult<R>[]> =>
+    Promise.allSettled(Array.from({ length: 50 }, work));
+
+  it('all succeed where they are tried again', async () => {
+    const store = await openStore();
+    const bus = busOf(store);
+    const results = await many(() => bus.execute(new FillPurse('1', 1)));
+    expect(results.filter(({ status }) => status === 'rejected')).toEqual([]);
+    expect(await store.getEvents('purse-1')).toHaveLength(50);
+  });
+
+  it('of an aggregate that is tried once: what fails is a conflict, what succeeds is stored', async () => {
+    class Take extends Command<void> {
+      readonly id = '1';
+    }
+    @Aggregate('stock')
+    class Stock extends AggregateRoot {
+      @CommandHandler(Take, { retry: false }) take(): void {
+        this.apply({ type: 'taken', data: {} });
+      }
+    }
+    const store = await openStore();
+    const bus = new CommandBus({ store });
+    bus.registerAggregate(Stock, new AggregateRepository(store, Stock));
+    const results = await many(() => bus.execute(new Take()));
+    const failed = results.filter((result) => result.status === 'rejected');
+    expect(failed.length).toBeGreaterThan(0);
+    for (const { reason } of failed) expect(reason).toBeInstanceOf(WrongExpectedVersionError);
+    expect(await store.getEvents('stock-1')).toHaveLength(50 - failed.length);
+  });
+
+  it('fail with the conflict where they are not, and what succeeds is stored', async () => {
+    const store = await openStore();
+    @CommandHandler(Free, { retry: false })
+    class Once {
+      async execute(): Promise<void> {
+        await new AggregateRepository(store, Purse).update(
+          '1',
+          (purse) => purse.fill(new FillPurse('1', 1)),
+          { attempts: 1 },
+        );
+      }
+    }
+    const bus = new CommandBus({ store });
+    bus.register(new Once());
+    const results = await many(() => bus.execute(new Free('x')));
+    const failed = results.filter((result) => result.status === 'rejected');
+    expect(failed.length).toBeGreaterThan(0);
+    for (const { reason } of failed) expect(reason).toBeInstanceOf(WrongExpectedVersionError);
+    expect(await store.getEvents('purse-1')).toHaveLength(50 - failed.length);
+  });
+
+  it('are tried again where the handler says so, unless it has appended', async () => {
+    const store = await openStore();
+    const repository = new AggregateRepository(store, Purse);
+    const update = () =>
+      repository.update('1', (purse) => purse.fill(new FillPurse('1', 1)), { attempts: 1 });
+    const bus = busOf(store, update, { retry: { attempts: 100 } });
+    const results = await many(() => bus.execute(new Free('x')));
+    expect(results.filter(({ status }) => status === 'rejected')).toEqual([]);
+    let runs = 0;
+    const appending = busOf(
+      store,
+      async () => {
+        runs++;
+        await store.append('log', [{ type: 'run', data: {} }]);
+        await store.append('log', [{ type: 'run', data: {} }], { expectedVersion: 0 });
+      },
+      { retry: { attempts: 5 } },
+    );
+    expect(await failureOf(appending.execute(new Free('x')))).toBeInstanceOf(WrongExpectedVersionError);
+    expect(runs).toBe(1);
+  });
+
+  it('a caller who names the version is not served by another', async () => {
+    const store = await openStore();
+    const bus = busOf(store);
+    await bus.execute(new FillPurse('1', 1));
+    await bus.execute(new FillPurse('1', 1), { expectedVersion: 1 });
+    const failure = await failureOf(bus.execute(new FillPurse('1', 1), { expectedVersion: 1 }));
+    expect(failure).toMatchObject({ code: 'WrongExpectedVersionError', expected: 1, actual: 2 });
+  });
+});
