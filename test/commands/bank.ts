@@ -26,7 +26,7 @@ export class PurseFilled {
   constructor(readonly amount: number) {}
 }
 
-export class PurseEmptyError extends DomainError {
+class PurseEmptyError extends DomainError {
   readonly code = 'PurseEmptyError';
 
   constructor() {
