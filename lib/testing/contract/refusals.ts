@@ -39,10 +39,17 @@ export async function outcomeOf<T>(work: PromiseLike<T>): Promise<{ value: T } |
   }
 }
 
-/** An error as plain data: its code and its own fields, without the words. */
+/** An error as plain data: its code and its own fields, without the words and the kind, which the code implies. */
 export function errorShape(error: unknown): Readonly<Record<string, unknown>> {
   if (!(error instanceof AllFrameError)) return { code: null, error: String(error) };
-  const { stack: _stack, message: _message, cause: _cause, name: _name, ...fields } = { ...error };
+  const {
+    stack: _stack,
+    message: _message,
+    cause: _cause,
+    name: _name,
+    kind: _kind,
+    ...fields
+  } = { ...error };
   return { ...fields, code: error.code };
 }
 

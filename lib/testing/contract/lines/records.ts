@@ -84,17 +84,20 @@ const record: ContractTopic = {
 
     line('a subscriber finds the records of the commit whose event it is given', async (trial) => {
       const store = await trial.open();
-      const found: unknown[] = [];
+      const reads: Promise<unknown>[] = [];
       const follower = trial.follow(store, {}, async () => {
-        found.push(await store.records.get(COLLECTION, 'k'));
+        reads.push(store.records.get(COLLECTION, 'k'));
+        await reads.at(-1);
       });
       await follower.ready();
       for (let i = 0; i < 3; i++) {
         await store.appendAll([{ streamId: 's-1', events: [note(i)] }], { records: [put('k', i)] });
         await follower.until(i + 1);
+        // The next commit puts another value: what is read of this one has to be read before.
+        await trial.within(reads[i] as Promise<unknown>, 'the record that the subscriber reads');
       }
       await follower.unsubscribe();
-      assert.deepEqual(found, [0, 1, 2]);
+      assert.deepEqual(await Promise.all(reads), [0, 1, 2]);
     }),
 
     line(
