@@ -5,7 +5,7 @@ import type { EventLog } from './event-log/event-log.js';
 import { MalformedRowError } from './event-log/event-log.errors.js';
 import { GeneratedLog } from './event-log/generated-log.js';
 import { LogImporter } from './event-log/log-importer.js';
-import type { CaseView } from './http/cases.controller.js';
+import type { CaseView } from './permits/case.query.js';
 import { fileWith, logOf, RunningOffice } from './office.fixture.js';
 import type { ActivityFigure } from './projections/activities.projection.js';
 import type { Figures } from './projections/office-figures.js';

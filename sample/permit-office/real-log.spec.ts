@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { EventStore } from '@allframe/nestjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CsvLog } from './event-log/csv-log.js';
-import type { CaseView } from './http/cases.controller.js';
+import type { CaseView } from './permits/case.query.js';
 import { RunningOffice } from './office.fixture.js';
 import type { ActivityFigure } from './projections/activities.projection.js';
 import type { VariantFigure } from './projections/variants.projection.js';

@@ -4,7 +4,7 @@ import { StoreLockedError } from '@allframe/nestjs/allsource';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { GeneratedLog } from './event-log/generated-log.js';
 import { whatWasNew } from './event-log/log-importer.js';
-import type { CaseView } from './http/cases.controller.js';
+import type { CaseView } from './permits/case.query.js';
 import { emptyDirectory, logOf, RunningOffice } from './office.fixture.js';
 
 const log = new GeneratedLog(200);

@@ -1,14 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import {
-  AggregateRepository,
-  EventStore,
-  InjectAggregateRepository,
-  InvalidArgumentError,
-  LimitExceededError,
-} from '@allframe/nestjs';
+import { CommandBus, EventStore, InvalidArgumentError, LimitExceededError } from '@allframe/nestjs';
 import { ActivityCompleted } from '../permits/activity-completed.event.js';
-import { HistoryDiffersError, PermitApplication } from '../permits/permit-application.aggregate.js';
+import { CompleteActivity } from '../permits/complete-activity.command.js';
+import { HistoryDiffersError } from '../permits/permit-application.aggregate.js';
 import type { EventLog, LogRow } from './event-log.js';
 import { MalformedRowError } from './event-log.errors.js';
 
@@ -50,8 +45,7 @@ export function whatWasNew({ rows, recorded }: ImportResult, events: number): st
 @Injectable()
 export class LogImporter {
   constructor(
-    @InjectAggregateRepository(PermitApplication)
-    private readonly permits: AggregateRepository<PermitApplication>,
+    private readonly commands: CommandBus,
     private readonly store: EventStore,
   ) {}
 
@@ -78,7 +72,7 @@ export class LogImporter {
     const { caseId, activity, resource, completedAt, line } = row;
     try {
       const completed = new ActivityCompleted(activity, resource, completedAt);
-      return (await this.permits.update(caseId, (permit) => permit.complete(place, completed))) !== null;
+      return (await this.commands.execute(new CompleteActivity(caseId, place, completed))) !== null;
     } catch (error) {
       const isRowsFault =
         error instanceof HistoryDiffersError ||

@@ -1,5 +1,6 @@
-import { Aggregate, AggregateRoot, EventHandler } from '@allframe/nestjs';
+import { Aggregate, AggregateRoot, CommandHandler, EventHandler } from '@allframe/nestjs';
 import { ActivityCompleted } from './activity-completed.event.js';
+import { CompleteActivity } from './complete-activity.command.js';
 
 /** What the log says now of a place in a case's history is not what was recorded there. */
 export class HistoryDiffersError extends Error {
@@ -23,10 +24,10 @@ export class PermitApplication extends AggregateRoot {
   /**
    * Records the activity at its place in the history. Recorded again it changes nothing, so that a log can be
    * imported twice, or once more after an import that was cut short.
-   * @param place which activity of this case it is, from 1
    * @throws HistoryDiffersError if another activity stands there
    */
-  complete(place: number, completed: ActivityCompleted): void {
+  @CommandHandler(CompleteActivity, { id: ({ caseId }) => caseId })
+  complete({ place, completed }: Pick<CompleteActivity, 'place' | 'completed'>): void {
     if (place === this.activities.length + 1) {
       this.apply(completed);
       return;
