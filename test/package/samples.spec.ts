@@ -101,6 +101,22 @@ describe('the samples', () => {
     expect(await program.exitCode()).toBe(0);
   });
 
+  it('bank-http: serves accounts, and ends when it is told to', async () => {
+    const program = start('bank-http');
+    const url = /http:\S+/.exec(await program.line())?.[0];
+    const send = (method: string, path: string, body?: object): Promise<Response> =>
+      fetch(`${url}${path}`, {
+        method,
+        headers: { 'Content-Type': 'application/json', 'Idempotency-Key': 'k' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    for (let i = 0; i < 2; i++)
+      expect((await send('PUT', '/accounts/a1', { owner: 'Ada' })).headers.get('etag')).toBe('"1"');
+    expect((await send('POST', '/accounts/a1/withdrawals', { amount: 1 })).status).toBe(422);
+    expect(await (await send('GET', '/accounts/a1')).json()).toMatchObject({ owner: 'Ada', balance: 0 });
+    await program.interrupt();
+  });
+
   it.skipIf(!isThere)(`permit-office: prints and serves the figures of the real log${reason}`, async () => {
     expect(await runPermitOffice([realLog], `allsource:${emptyDirectory()}`)).toMatchObject(ofTheRealLog);
   });

@@ -1,0 +1,172 @@
+/** The bank as its clients see it: over real HTTP. */
+import type { INestApplication } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { EventStore, InMemoryBackend, type Problem } from '@allframe/nestjs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AppModule } from './app.module.js';
+
+let app: INestApplication;
+let url: string;
+beforeEach(async () => {
+  const module = await Test.createTestingModule({ imports: [AppModule.on(new InMemoryBackend())] }).compile();
+  app = module.createNestApplication({ logger: false });
+  await app.listen(0);
+  url = await app.getUrl();
+});
+afterEach(() => app.close());
+
+interface Answer {
+  readonly status: number;
+  readonly body: Record<string, unknown> & Partial<Problem>;
+  readonly etag: string | null;
+  readonly media: string;
+}
+
+async function send(
+  method: string,
+  path: string,
+  body?: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: { 'Content-Type': 'application/json', ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    body: (text === '' ? {} : JSON.parse(text)) as Answer['body'],
+    etag: response.headers.get('etag'),
+    media: response.headers.get('content-type') ?? '',
+  };
+}
+
+const open = (id: string, owner = 'Ada') => send('PUT', `/accounts/${id}`, { owner });
+const deposit = (id: string, amount: unknown, headers = {}) =>
+  send('POST', `/accounts/${id}/deposits`, { amount }, headers);
+const withdraw = (id: string, amount: number, headers = {}) =>
+  send('POST', `/accounts/${id}/withdrawals`, { amount }, headers);
+const balanceOf = async (id: string): Promise<unknown> =>
+  (await send('GET', `/accounts/${id}`)).body['balance'];
+
+describe('an account', () => {
+  it('is opened, filled, and shown with its ETag', async () => {
+    expect(await open('a1')).toMatchObject({ status: 200, body: { version: 1, position: 1 }, etag: '"1"' });
+    expect(await deposit('a1', 500)).toMatchObject({ status: 201, body: { version: 2 }, etag: '"2"' });
+    expect(await send('GET', '/accounts/a1')).toMatchObject({
+      status: 200,
+      etag: '"2"',
+      body: { id: 'a1', owner: 'Ada', balance: 500, version: 2 },
+    });
+    expect(
+      await send('GET', '/accounts/a1', undefined, { 'If-None-Match': '"2"', 'Cache-Control': 'max-age=0' }),
+    ).toMatchObject({
+      status: 304,
+    });
+  });
+
+  it('is not opened twice', async () => {
+    await open('a1');
+    expect(await open('a1')).toMatchObject({ status: 409, body: { code: 'WrongExpectedVersionError' } });
+  });
+
+  it('that is not there is not found', async () => {
+    for (const answer of [await send('GET', '/accounts/a9'), await deposit('a9', 1)]) {
+      expect(answer).toMatchObject({ status: 404, body: { code: 'AggregateNotFoundError', status: 404 } });
+      expect(answer.media).toMatch(/^application\/problem\+json/);
+    }
+  });
+
+  it('is changed only as the client has seen it, where it says so', async () => {
+    const { etag } = await open('a1');
+    expect(await deposit('a1', 1, { 'If-Match': etag })).toMatchObject({ status: 201, etag: '"2"' });
+    expect(await deposit('a1', 1, { 'If-Match': etag })).toMatchObject({ status: 412 });
+    expect(await deposit('a1', 1, { 'If-Match': '*' })).toMatchObject({ status: 201 });
+    expect(await deposit('a1', 1, { 'If-Match': 'W/"3"' })).toMatchObject({ status: 400 });
+    expect(await balanceOf('a1')).toBe(2);
+  });
+
+  it('is not overdrawn', async () => {
+    await open('a1');
+    await deposit('a1', 500);
+    expect(await withdraw('a1', 501)).toMatchObject({
+      status: 422,
+      body: { code: 'InsufficientFundsError', detail: 'There are only 500 cents in the account' },
+    });
+    expect(await withdraw('a1', 500)).toMatchObject({ status: 201 });
+  });
+
+  it('takes every deposit of many at once', async () => {
+    await open('a1');
+    const answers = await Promise.all(Array.from({ length: 10 }, () => deposit('a1', 1)));
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 201));
+    expect(await balanceOf('a1')).toBe(10);
+  });
+});
+
+describe('a request that is not valid', () => {
+  it('is told each of its faults', async () => {
+    await open('a1');
+    for (const amount of ['5', -5, 0.5, null])
+      expect(await deposit('a1', amount)).toMatchObject({
+        status: 400,
+        body: { code: 'CommandValidationError', issues: [{ path: 'amount' }] },
+      });
+    expect(await send('PUT', '/accounts/a-2', { owner: ' ' })).toMatchObject({
+      status: 400,
+      body: { issues: [{ path: 'accountId' }, { path: 'owner' }] },
+    });
+    expect(await send('POST', '/accounts/a1/deposits')).toMatchObject({ status: 400 });
+    expect(await balanceOf('a1')).toBe(0);
+  });
+});
+
+describe('an Idempotency-Key', () => {
+  it('has its effect once, however often and at whatever time it is sent', async () => {
+    await open('a1');
+    const once = () => deposit('a1', 500, { 'Idempotency-Key': 'key-1' });
+    const answers = await Promise.all(Array.from({ length: 20 }, once));
+    for (const answer of [...answers, await once()])
+      expect(answer).toMatchObject({ status: 201, body: { version: 2, position: 2 }, etag: '"2"' });
+    expect(await balanceOf('a1')).toBe(500);
+    expect(await deposit('a1', 501, { 'Idempotency-Key': 'key-1' })).toMatchObject({
+      status: 409,
+      body: { code: 'IdempotencyConflictError' },
+    });
+  });
+
+  it('holds for a transfer, which is one commit over two accounts', async () => {
+    await Promise.all([open('a1'), open('a2', 'Grace')]);
+    await deposit('a1', 500);
+    const transfer = (amount: number, headers = {}) =>
+      send('POST', '/transfers', { from: 'a1', to: 'a2', amount }, headers);
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => transfer(200, { 'Idempotency-Key': 't' })),
+    );
+    expect(new Set(answers.map(({ status, body }) => `${status} ${body['position'] as number}`)).size).toBe(
+      1,
+    );
+    expect([await balanceOf('a1'), await balanceOf('a2')]).toEqual([300, 200]);
+    expect(await transfer(301)).toMatchObject({ status: 422 });
+    await Promise.all(Array.from({ length: 6 }, () => transfer(50)));
+    expect([await balanceOf('a1'), await balanceOf('a2')]).toEqual([0, 500]);
+    expect(await send('POST', '/transfers', { from: 'a1', to: 'a1', amount: 1 })).toMatchObject({
+      status: 400,
+      body: { issues: [{ path: 'to' }] },
+    });
+  });
+});
+
+describe('what a request has caused', () => {
+  it('is found by its correlation id', async () => {
+    await send(
+      'PUT',
+      '/accounts/a1',
+      { owner: 'Ada' },
+      { 'X-Correlation-Id': 'visit-1', 'Idempotency-Key': 'k' },
+    );
+    const [opened] = await app.get(EventStore).getEvents('account-a1');
+    expect(opened?.metadata).toEqual({ correlationId: 'visit-1', causationId: 'k' });
+  });
+});
