@@ -4,6 +4,8 @@ export const whatTheAppSaw = {
   types: ['note.taken', 'account.opened'],
   balance: 10,
   owners: ['Ada at 2'],
+  greeted: 'Hello Ada, in Greet',
+  turnedAway: 'Forbidden resource',
 };
 
 /** What `fixtures/app/durable.ts` prints there. */
