@@ -166,8 +166,10 @@ export class CommandBus {
         'there is no store to keep it in; give one: new CommandBus({ store }), or AllFrameModule.forRoot in Nest',
       );
     }
+    const type = context.message.constructor;
     return ids.answer(context, commandId, {
-      name,
+      // A subclass that goes to the handler of its base is a type of its own.
+      name: type === handler.message ? name : `${name}/${type.name}`,
       handler: handler.handler,
       severalAppends: options.severalAppends === true,
       decides,

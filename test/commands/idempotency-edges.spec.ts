@@ -158,6 +158,22 @@ describe('a handler that appends', () => {
   });
 });
 
+describe('a subclass of a command', () => {
+  it('has ids of its own, also where the handler is that of its base', async () => {
+    class Special extends Free {}
+    const store = await openStore();
+    let runs = 0;
+    const bus = busOf(store, async () => {
+      await store.append('s', [event(++runs)]);
+      return runs;
+    });
+    for (let i = 0; i < 2; i++) {
+      expect(await bus.execute(new Free('x'), { commandId: 'a' })).toBe(1);
+      expect(await bus.execute(new Special('x'), { commandId: 'a' })).toBe(2);
+    }
+  });
+});
+
 describe('nested commands', () => {
   class Outer extends Command<unknown> {
     constructor(readonly innerId: string | undefined) {
