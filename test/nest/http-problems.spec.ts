@@ -14,6 +14,7 @@ import {
   WrongExpectedVersionError,
 } from '@allframe/nestjs';
 import {
+  type ArgumentsHost,
   ConflictException,
   Controller,
   Get,
@@ -22,7 +23,7 @@ import {
   Param,
   Post,
 } from '@nestjs/common';
-import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
+import { APP_FILTER, APP_INTERCEPTOR, type HttpAdapterHost } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -143,6 +144,16 @@ describe('a failed request', () => {
       404,
       expect.stringMatching(/problem\+json/),
     ]);
+  });
+});
+
+describe('what fails on other transports', () => {
+  it('is left to them: nothing is answered, and nothing of HTTP is asked for', () => {
+    const filter = new AllFrameExceptionFilter({} as HttpAdapterHost);
+    for (const type of ['rpc', 'graphql', 'command']) {
+      const host = { getType: () => type } as unknown as ArgumentsHost;
+      expect(filter.catch(new TooPoorError(), host)).toBeUndefined();
+    }
   });
 });
 
