@@ -16,7 +16,7 @@ import { methodsOf } from './handler-marks.js';
 import type { CommandProgress } from './idempotency/command-rider.js';
 import { IdempotentCommands } from './idempotency/idempotent-commands.js';
 import type { CallContext, CommandOptions } from './message-context.js';
-import { MessagePipeline } from './message-pipeline.js';
+import { MessageBus } from './message-bus.js';
 import { type MessageSchema, schemaOf, validated } from './message-schema.js';
 import { AmbiguousCommandNameError, CommandValidationError } from './message.errors.js';
 import type { MessageMiddleware } from './middleware.js';
@@ -73,9 +73,7 @@ const UNRECORDED: CommandProgress = { isHalfDone: false, decided: () => undefine
  * ```
  * @publicApi
  */
-export class CommandBus {
-  readonly #pipeline: MessagePipeline<'command', ReadyCommand>;
-  readonly #clock: Clock;
+export class CommandBus extends MessageBus<'command', ReadyCommand> {
   readonly #random: () => number;
   readonly #ids: IdempotentCommands | undefined;
   /** The handlers of each name that ids are kept by. */
@@ -84,11 +82,10 @@ export class CommandBus {
   /** @throws InvalidArgumentError */
   constructor(options: CommandBusOptions = {}) {
     const { store, keepCommandIdsMs, middleware = [] } = options;
-    this.#clock = options.clock ?? store?.clock ?? systemClock;
+    super('command', options.clock ?? store?.clock ?? systemClock, COMMAND_MARKS);
     this.#random = options.random ?? Math.random;
     this.#ids = store && new IdempotentCommands(store, { keepMs: keepCommandIdsMs, random: this.#random });
-    this.#pipeline = new MessagePipeline('command', this.#clock, COMMAND_MARKS);
-    this.#pipeline.use(middleware);
+    this.use(middleware);
   }
 
   /**
@@ -99,7 +96,7 @@ export class CommandBus {
   execute<R>(command: Command<R>, options?: CommandOptions): Promise<R>;
   execute<C extends ICommand, R = unknown>(command: C, options?: CommandOptions): Promise<R>;
   execute(command: object, options?: CommandOptions): Promise<unknown> {
-    return this.#pipeline.send(command, options, (handler, context) => this.#handle(handler, context));
+    return this.send(command, options, (handler, context) => this.#handle(handler, context));
   }
 
   /**
@@ -127,28 +124,8 @@ export class CommandBus {
     const { message, handler, options, decides } = bound;
     const { name = message.name, retry = decides ? UNTIL_IT_IS_ITS_TURN : ONCE } = options;
     const schema = schemaOf(message, options.schema, handler);
-    this.#pipeline.registry.add(message, { ...bound, name, schema, retry: retry === false ? ONCE : retry });
+    this.registry.add(message, { ...bound, name, schema, retry: retry === false ? ONCE : retry });
     this.#named.set(name, [...(this.#named.get(name) ?? []), handler]);
-  }
-
-  /** For Nest: more middleware, inside of what is there. @throws InvalidArgumentError */
-  use(middleware: readonly MessageMiddleware[]): void {
-    this.#pipeline.use(middleware);
-  }
-
-  /** For Nest: `explore` registers handlers, when `ready` is called or the first command comes. */
-  exploreBy(explore: () => void): void {
-    this.#pipeline.exploreBy(explore);
-  }
-
-  /** For Nest: every fault of wiring shows here. */
-  ready(): void {
-    this.#pipeline.ready();
-  }
-
-  /** Resolves when no command is on its way, or after `timeoutMs`. */
-  drain(timeoutMs: number): Promise<void> {
-    return this.#pipeline.drain(timeoutMs);
   }
 
   #handle(handler: ReadyCommand, context: CallContext<'command'>): Promise<unknown> {
@@ -201,7 +178,7 @@ export class CommandBus {
       retryOnConflict(
         async () => handle(command, context, progress),
         handler.retry,
-        this.#clock,
+        this.clock,
         this.#random,
         () => !progress.isHalfDone,
       );

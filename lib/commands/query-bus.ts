@@ -2,7 +2,7 @@ import { type Clock, systemClock } from '../core/clock.js';
 import type { BoundQuery } from './bound-handler.js';
 import { methodsOf } from './handler-marks.js';
 import type { CallContext, ExecuteOptions } from './message-context.js';
-import { MessagePipeline } from './message-pipeline.js';
+import { MessageBus } from './message-bus.js';
 import { type MessageSchema, schemaOf, validated } from './message-schema.js';
 import { QueryValidationError } from './message.errors.js';
 import type { MessageMiddleware } from './middleware.js';
@@ -29,13 +29,11 @@ interface ReadyQuery extends BoundQuery {
  * Takes queries to their handlers, and answers to their callers, through middleware and validation.
  * @publicApi
  */
-export class QueryBus {
-  readonly #pipeline: MessagePipeline<'query', ReadyQuery>;
-
+export class QueryBus extends MessageBus<'query', ReadyQuery> {
   /** @throws InvalidArgumentError */
   constructor({ middleware = [], clock = systemClock }: QueryBusOptions = {}) {
-    this.#pipeline = new MessagePipeline('query', clock, QUERY_MARKS);
-    this.#pipeline.use(middleware);
+    super('query', clock, QUERY_MARKS);
+    this.use(middleware);
   }
 
   /**
@@ -46,7 +44,7 @@ export class QueryBus {
   execute<R>(query: Query<R>, options?: ExecuteOptions): Promise<R>;
   execute<Q extends IQuery, R = unknown>(query: Q, options?: ExecuteOptions): Promise<R>;
   execute(query: object, options?: ExecuteOptions): Promise<unknown> {
-    return this.#pipeline.send(query, options, (handler, context) => this.#handle(handler, context));
+    return this.send(query, options, (handler, context) => this.#handle(handler, context));
   }
 
   /**
@@ -62,27 +60,7 @@ export class QueryBus {
   bind(bound: BoundQuery): void {
     const { message, handler, options } = bound;
     const schema = schemaOf(message, options.schema, handler);
-    this.#pipeline.registry.add(message, { ...bound, schema });
-  }
-
-  /** For Nest: more middleware, inside of what is there. @throws InvalidArgumentError */
-  use(middleware: readonly MessageMiddleware[]): void {
-    this.#pipeline.use(middleware);
-  }
-
-  /** For Nest: `explore` registers handlers, when `ready` is called or the first query comes. */
-  exploreBy(explore: () => void): void {
-    this.#pipeline.exploreBy(explore);
-  }
-
-  /** For Nest: every fault of wiring shows here. */
-  ready(): void {
-    this.#pipeline.ready();
-  }
-
-  /** Resolves when no query is on its way, or after `timeoutMs`. */
-  drain(timeoutMs: number): Promise<void> {
-    return this.#pipeline.drain(timeoutMs);
+    this.registry.add(message, { ...bound, schema });
   }
 
   async #handle({ schema, handle }: ReadyQuery, context: CallContext<'query'>): Promise<unknown> {

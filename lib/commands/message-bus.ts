@@ -12,8 +12,11 @@ import { type MessageMiddleware, throughChain } from './middleware.js';
 const NO_OPTIONS: CommandOptions = {};
 
 /** What both buses do with a message: find its handler, give it a context, lead it through the middleware, mind the time. */
-export class MessagePipeline<Kind extends 'command' | 'query', Bound extends { readonly handler: string }> {
-  readonly registry: HandlerRegistry<Bound>;
+export abstract class MessageBus<
+  Kind extends 'command' | 'query',
+  Bound extends { readonly handler: string },
+> {
+  protected readonly registry: HandlerRegistry<Bound>;
   readonly #newId = uuidV7Source();
   readonly #newMessageId = (): string => this.#newId(Math.floor(this.clock.now()));
   #chain: readonly MessageMiddleware[] = [];
@@ -23,13 +26,13 @@ export class MessagePipeline<Kind extends 'command' | 'query', Bound extends { r
 
   constructor(
     private readonly kind: Kind,
-    private readonly clock: Clock,
+    protected readonly clock: Clock,
     marks: HandlerMarks<object>,
   ) {
     this.registry = new HandlerRegistry(kind, (message) => marks.handlersOf(message));
   }
 
-  /** Adds middleware inside of what is there. */
+  /** For Nest: more middleware, inside of what is there. @throws InvalidArgumentError */
   use(middleware: readonly MessageMiddleware[]): void {
     for (const one of middleware)
       if (typeof one !== 'function')
@@ -37,18 +40,18 @@ export class MessagePipeline<Kind extends 'command' | 'query', Bound extends { r
     this.#chain = [...this.#chain, ...middleware];
   }
 
-  /** `explore` registers handlers, when `ready` is called or the first message comes. */
+  /** For Nest: `explore` registers handlers, when `ready` is called or the first message comes. */
   exploreBy(explore: () => void): void {
     this.#explore = explore;
   }
 
-  /** Every fault of wiring shows here. */
+  /** For Nest: every fault of wiring shows here. */
   ready(): void {
     this.#explore?.();
     this.#explore = undefined;
   }
 
-  async send(
+  protected async send(
     message: object,
     options: CommandOptions = NO_OPTIONS,
     handle: (bound: Bound, context: CallContext<Kind>) => Promise<unknown>,
