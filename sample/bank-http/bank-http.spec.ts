@@ -68,7 +68,17 @@ describe('an account', () => {
 
   it('is not opened twice', async () => {
     await open('a1');
-    expect(await open('a1')).toMatchObject({ status: 409, body: { code: 'WrongExpectedVersionError' } });
+    const refusal = {
+      status: 409,
+      body: { code: 'AccountIsOpenError', detail: 'The account is open already' },
+    };
+    expect(await open('a1', 'Grace')).toMatchObject(refusal);
+    // Nor by one who names the version at which it is open.
+    for (const version of ['"1"', '*'])
+      expect(await send('PUT', '/accounts/a1', { owner: 'Grace' }, { 'If-Match': version })).toMatchObject(
+        refusal,
+      );
+    expect((await send('GET', '/accounts/a1')).body).toMatchObject({ owner: 'Ada', version: 1 });
   });
 
   it('that is not there is not found', async () => {
@@ -83,8 +93,29 @@ describe('an account', () => {
     expect(await deposit('a1', 1, { 'If-Match': etag })).toMatchObject({ status: 201, etag: '"2"' });
     expect(await deposit('a1', 1, { 'If-Match': etag })).toMatchObject({ status: 412 });
     expect(await deposit('a1', 1, { 'If-Match': '*' })).toMatchObject({ status: 201 });
-    expect(await deposit('a1', 1, { 'If-Match': 'W/"3"' })).toMatchObject({ status: 400 });
+    for (const noVersion of ['W/"3"', '3', '"three"', '"0"', '"-1"'])
+      expect(await deposit('a1', 1, { 'If-Match': noVersion })).toMatchObject({ status: 400 });
     expect(await balanceOf('a1')).toBe(2);
+  });
+
+  it('does not come to be by a deposit, whatever version that names', async () => {
+    for (const [version, status] of [
+      ['*', 404],
+      ['"0"', 400],
+      ['"1"', 412],
+    ] as const)
+      expect(await deposit('a9', 1, { 'If-Match': version })).toMatchObject({ status });
+    expect(await send('GET', '/accounts/a9')).toMatchObject({ status: 404 });
+  });
+
+  it('is changed by one of many who have seen the same version', async () => {
+    await open('a1');
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => deposit('a1', 1, { 'If-Match': '"1"' })),
+    );
+    const statuses = answers.map(({ status }) => status).sort();
+    expect(statuses).toEqual([201, ...Array.from({ length: 9 }, () => 412)]);
+    expect(await balanceOf('a1')).toBe(1);
   });
 
   it('is not overdrawn', async () => {

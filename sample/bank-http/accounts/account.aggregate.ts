@@ -2,6 +2,16 @@ import { Aggregate, AggregateRoot, CommandHandler, DomainError, EventHandler } f
 import { DepositMoney, OpenAccount, WithdrawMoney } from './account.commands.js';
 import { AccountOpened, MoneyDeposited, MoneyWithdrawn } from './account.events.js';
 
+/** An account is opened once. */
+class AccountIsOpenError extends DomainError {
+  readonly code = 'AccountIsOpenError';
+  override readonly kind = 'conflict';
+
+  constructor() {
+    super('The account is open already');
+  }
+}
+
 /** An account is not overdrawn. */
 class InsufficientFundsError extends DomainError {
   readonly code = 'InsufficientFundsError';
@@ -18,8 +28,10 @@ export class Account extends AggregateRoot {
   owner = '';
   balance = 0;
 
-  @CommandHandler(OpenAccount, { expectedVersion: 'noStream' })
+  // A rule of its own and not `expectedVersion: 'noStream'`: the version of a caller's If-Match takes the place of that one.
+  @CommandHandler(OpenAccount)
   open({ owner }: OpenAccount): void {
+    if (this.version > 0) throw new AccountIsOpenError();
     this.apply(new AccountOpened(owner));
   }
 
