@@ -114,7 +114,8 @@ describe('the samples', () => {
       expect((await send('PUT', '/accounts/a1', { owner: 'Ada' })).headers.get('etag')).toBe('"1"');
     expect((await send('POST', '/accounts/a1/withdrawals', { amount: 1 })).status).toBe(422);
     expect(await (await send('GET', '/accounts/a1')).json()).toMatchObject({ owner: 'Ada', balance: 0 });
-    await program.interrupt();
+    expect(await program.interrupt()).toBe(0);
+    expect(program.said).toBe('');
   });
 
   it.skipIf(!isThere)(`permit-office: prints and serves the figures of the real log${reason}`, async () => {
