@@ -1,37 +1,43 @@
 /** The bank as its clients see it: over real HTTP. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { EventStore, InMemoryBackend, type Problem } from '@allframe/nestjs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EventStore, type Problem } from '@allframe/nestjs';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { AppModule } from './app.module.js';
 
 let app: INestApplication;
 let url: string;
-beforeEach(async () => {
-  const module = await Test.createTestingModule({ imports: [AppModule.on(new InMemoryBackend())] }).compile();
+beforeEach(() => begin('memory:'));
+afterEach(() => app.close());
+
+async function begin(store: string): Promise<void> {
+  const module = await Test.createTestingModule({ imports: [AppModule.on(store)] }).compile();
   app = module.createNestApplication({ logger: false });
   await app.listen(0);
   url = await app.getUrl();
-});
-afterEach(() => app.close());
+}
 
 interface Answer {
   readonly status: number;
   readonly body: Record<string, unknown> & Partial<Problem>;
   readonly etag: string | null;
   readonly media: string;
+  readonly correlationId: string | null;
 }
 
 async function send(
   method: string,
   path: string,
-  body?: object,
+  body?: object | string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
   const response = await fetch(`${url}${path}`, {
     method,
     headers: { 'Content-Type': 'application/json', ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const text = await response.text();
   return {
@@ -39,6 +45,7 @@ async function send(
     body: (text === '' ? {} : JSON.parse(text)) as Answer['body'],
     etag: response.headers.get('etag'),
     media: response.headers.get('content-type') ?? '',
+    correlationId: response.headers.get('x-correlation-id'),
   };
 }
 
@@ -52,7 +59,7 @@ const balanceOf = async (id: string): Promise<unknown> =>
 
 describe('an account', () => {
   it('is opened, filled, and shown with its ETag', async () => {
-    expect(await open('a1')).toMatchObject({ status: 200, body: { version: 1, position: 1 }, etag: '"1"' });
+    expect(await open('a1')).toMatchObject({ status: 201, body: { version: 1, position: 1 }, etag: '"1"' });
     expect(await deposit('a1', 500)).toMatchObject({ status: 201, body: { version: 2 }, etag: '"2"' });
     expect(await send('GET', '/accounts/a1')).toMatchObject({
       status: 200,
@@ -151,6 +158,17 @@ describe('a request that is not valid', () => {
     expect(await send('POST', '/accounts/a1/deposits')).toMatchObject({ status: 400 });
     expect(await balanceOf('a1')).toBe(0);
   });
+
+  it('is answered with a problem document, also where it reaches no controller', async () => {
+    for (const [answer, status] of [
+      [await send('POST', '/accounts/a1/deposits', '{"amount":'), 400],
+      [await send('POST', '/accounts/a1/deposits', `{"amount":${' '.repeat(200_000)}1}`), 413],
+      [await send('GET', '/loans'), 404],
+    ] as const) {
+      expect(answer).toMatchObject({ status, body: { type: 'about:blank', status } });
+      expect(answer.media).toMatch(/^application\/problem\+json/);
+    }
+  });
 });
 
 describe('an Idempotency-Key', () => {
@@ -167,9 +185,60 @@ describe('an Idempotency-Key', () => {
     });
   });
 
-  it('holds for a transfer, which is one commit over two accounts', async () => {
+  it('is of one body: of many requests that differ, one has its effect', async () => {
+    await open('a1');
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => deposit('a1', 1 + (i % 2), { 'Idempotency-Key': 'key-1' })),
+    );
+    const statuses = answers.map(({ status }) => status).sort();
+    expect(statuses).toEqual(Array.from({ length: 20 }, (_, i) => (i < 10 ? 201 : 409)));
+    expect(await send('GET', '/accounts/a1')).toMatchObject({ etag: '"2"' });
+  });
+
+  it('gives the first answer again, though the version that the request names is the latest no more', async () => {
+    await open('a1');
+    const headers = { 'Idempotency-Key': 'key-1', 'If-Match': '"1"' };
+    const first = await deposit('a1', 5, headers);
+    expect(first).toMatchObject({ status: 201, etag: '"2"' });
+    await deposit('a1', 5);
+    expect(await deposit('a1', 5, headers)).toMatchObject({ status: 201, body: first.body, etag: '"2"' });
+    expect(await balanceOf('a1')).toBe(10);
+  });
+
+  it('is not used up by a request that was refused', async () => {
+    await open('a1');
+    const once = () => withdraw('a1', 5, { 'Idempotency-Key': 'key-1' });
+    expect(await once()).toMatchObject({ status: 422 });
+    await deposit('a1', 5);
+    expect(await once()).toMatchObject({ status: 201 });
+  });
+
+  it('has to be one', async () => {
+    await open('a1');
+    for (const key of ['', 'k'.repeat(257)])
+      expect(await deposit('a1', 1, { 'Idempotency-Key': key })).toMatchObject({ status: 400 });
+  });
+
+  it('holds after a restart', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'allframe-bank-'));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const answers: Answer[] = [];
+    for (let start = 0; start < 2; start++) {
+      await app.close();
+      await begin(`allsource:${directory}`);
+      if (start === 0) await open('a1');
+      answers.push(await deposit('a1', 500, { 'Idempotency-Key': 'key-1' }));
+    }
+    expect(answers[1]).toEqual({ ...answers[0], correlationId: expect.any(String) });
+    expect(await balanceOf('a1')).toBe(500);
+  });
+});
+
+describe('a transfer', () => {
+  it('is one commit over two accounts, and happens once for its Idempotency-Key', async () => {
     await Promise.all([open('a1'), open('a2', 'Grace')]);
     await deposit('a1', 500);
+    const appendAll = vi.spyOn(app.get(EventStore), 'appendAll');
     const transfer = (amount: number, headers = {}) =>
       send('POST', '/transfers', { from: 'a1', to: 'a2', amount }, headers);
     const answers = await Promise.all(
@@ -179,6 +248,15 @@ describe('an Idempotency-Key', () => {
       1,
     );
     expect([await balanceOf('a1'), await balanceOf('a2')]).toEqual([300, 200]);
+    expect(await transfer(201, { 'Idempotency-Key': 't' })).toMatchObject({ status: 409 });
+    expect(appendAll.mock.calls).toMatchObject([
+      [
+        [
+          { streamId: 'account-a1', expectedVersion: 2 },
+          { streamId: 'account-a2', expectedVersion: 1 },
+        ],
+      ],
+    ]);
     expect(await transfer(301)).toMatchObject({ status: 422 });
     await Promise.all(Array.from({ length: 6 }, () => transfer(50)));
     expect([await balanceOf('a1'), await balanceOf('a2')]).toEqual([0, 500]);
@@ -187,17 +265,27 @@ describe('an Idempotency-Key', () => {
       body: { issues: [{ path: 'to' }] },
     });
   });
+
+  it('takes nothing from an account where the other one is not there', async () => {
+    await open('a1');
+    await deposit('a1', 500);
+    for (const [from, to] of [
+      ['a1', 'a9'],
+      ['a9', 'a1'],
+    ])
+      expect(await send('POST', '/transfers', { from, to, amount: 1 })).toMatchObject({ status: 404 });
+    expect(await balanceOf('a1')).toBe(500);
+  });
 });
 
 describe('what a request has caused', () => {
   it('is found by its correlation id', async () => {
-    await send(
-      'PUT',
-      '/accounts/a1',
-      { owner: 'Ada' },
-      { 'X-Correlation-Id': 'visit-1', 'Idempotency-Key': 'k' },
-    );
+    const headers = { 'X-Correlation-Id': 'visit-1', 'Idempotency-Key': 'k' };
+    const { correlationId } = await send('PUT', '/accounts/a1', { owner: 'Ada' }, headers);
+    expect(correlationId).toBe('visit-1');
     const [opened] = await app.get(EventStore).getEvents('account-a1');
     expect(opened?.metadata).toEqual({ correlationId: 'visit-1', causationId: 'k' });
+    // A request that brings none is given one, also where it fails.
+    expect((await deposit('a9', 1)).correlationId).toMatch(/^[\da-f-]{36}$/);
   });
 });

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Headers, Param, Post, Put, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, HttpStatus, Param, Post, Put, Res } from '@nestjs/common';
 import { type AppendResult, type Command, CommandBus, type CommandOptions, QueryBus } from '@allframe/nestjs';
 import { DepositMoney, OpenAccount, TransferMoney, WithdrawMoney } from '../accounts/account.commands.js';
 import { AccountOf, type AccountView } from '../accounts/account.query.js';
@@ -43,6 +43,7 @@ export class AccountsController {
   }
 
   @Put('accounts/:id')
+  @HttpCode(HttpStatus.CREATED)
   open(
     @Param('id') id: string,
     @Body() body: UncheckedBody<{ owner: string }>,
