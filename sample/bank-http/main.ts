@@ -9,7 +9,7 @@ const { PORT = '3000', EVENT_STORE_URL = 'memory:' } = process.env;
 const stop = stopSignal();
 const app = await NestFactory.create(AppModule.on(EVENT_STORE_URL), {
   logger: ['error', 'warn'],
-  // Idle connections of browsers would keep the bank open.
+  // Idle connections of browsers would keep the bank open. A request that is cut off is repeated by its Idempotency-Key.
   forceCloseConnections: true,
 });
 try {
