@@ -42,8 +42,8 @@ export interface LoadedState<State> extends StateAt<State> {
 export interface UpdateOptions {
   /** How often to load, decide and append under conflict, the first time included; default 16. */
   readonly attempts?: number;
-  /** What the stream must be at before anything is decided; by default whatever it is at. */
-  readonly expectedVersion?: ExpectedVersion;
+  /** What the stream must be at before anything is decided, all of it where there are several; by default whatever it is at. */
+  readonly expectedVersion?: ExpectedVersion | readonly ExpectedVersion[];
   /** For every event of the append. */
   readonly metadata?: EventMetadata;
 }
@@ -92,14 +92,19 @@ export class StateStream<State> {
   ): Promise<AppendResult | null> {
     const { attempts = Limits.updateAttemptsMax, expectedVersion = 'any', metadata } = options;
     checkRetry({ attempts }, 'options');
-    checkExpectedVersion(expectedVersion);
+    const expectations = Array.isArray(expectedVersion)
+      ? (expectedVersion as readonly ExpectedVersion[])
+      : [expectedVersion as ExpectedVersion];
+    for (const expected of expectations) checkExpectedVersion(expected);
     let hasDecided = false;
     const once = async (): Promise<AppendResult | null> => {
       hasDecided = false;
       const loaded = await this.load(streamId);
       const { version } = loaded;
-      if (!matchesExpectedVersion(expectedVersion, version))
-        throw new WrongExpectedVersionError(streamId, expectedVersion, version);
+      for (const expected of expectations) {
+        if (!matchesExpectedVersion(expected, version))
+          throw new WrongExpectedVersionError(streamId, expected, version);
+      }
       const events = await decide(loaded);
       if (events.length === 0) return null;
       hasDecided = true;

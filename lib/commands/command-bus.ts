@@ -130,7 +130,15 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
 
   #handle(handler: ReadyCommand, context: CallContext<'command'>): Promise<unknown> {
     const { commandId, expectedVersion } = context;
-    if (expectedVersion !== undefined) checkExpectedVersion(expectedVersion);
+    if (expectedVersion !== undefined) {
+      checkExpectedVersion(expectedVersion);
+      if (!handler.decides) {
+        throw new InvalidArgumentError(
+          'options.expectedVersion',
+          `${handler.handler} appends by itself, so nothing would hold it; make the version a member of the command`,
+        );
+      }
+    }
     if (commandId === undefined) return this.#attempt(handler, context, undefined);
     checkCommandId(commandId);
     const { name, ids, decides, options } = handler;
@@ -171,9 +179,10 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
             (issues) => new CommandValidationError(message.constructor.name, issues),
           );
     // A caller who names the version has decided on it, and would not be served by another.
-    const expected = context.expectedVersion ?? options.expectedVersion ?? 'any';
-    if (handler.retry.attempts === 1 || expectedPlace(expected) !== undefined)
-      return handle(command, context, recorded ?? UNRECORDED);
+    const isFixed = [context.expectedVersion, options.expectedVersion].some(
+      (expected) => expected !== undefined && expectedPlace(expected) !== undefined,
+    );
+    if (handler.retry.attempts === 1 || isFixed) return handle(command, context, recorded ?? UNRECORDED);
     const again = (progress: CommandProgress): Promise<unknown> =>
       retryOnConflict(
         async () => handle(command, context, progress),

@@ -84,7 +84,8 @@ async function once(
   options: CommandHandlerOptions,
   context: CommandContext,
 ): Promise<AppendResult | null> {
-  const expectedVersion = context.expectedVersion ?? options.expectedVersion ?? 'any';
+  // Both have to hold: a caller cannot talk a handler out of what it needs.
+  const expectedVersion = [options.expectedVersion ?? 'any', context.expectedVersion ?? 'any'] as const;
   try {
     return await update({ attempts: 1, expectedVersion });
   } catch (error) {

@@ -62,7 +62,10 @@ export interface CommandOptions extends ExecuteOptions {
    * gets the first answer. 1 to 256 bytes.
    */
   readonly commandId?: string;
-  /** What the aggregate's stream has to be at, or WrongExpectedVersionError: for decisions of people who have seen that version. */
+  /**
+   * What the stream of an aggregate or decider has to be at, or WrongExpectedVersionError: for decisions of people who have
+   * seen that version. What the handler itself expects has to hold as well. Refused for handlers that append by themselves.
+   */
   readonly expectedVersion?: ExpectedVersion;
 }
 

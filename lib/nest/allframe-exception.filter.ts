@@ -35,7 +35,7 @@ const LOGGER_NAME = 'AllFrame';
  * | `validation` | 400 |
  * | `unauthorised` | 403 |
  * | `notFound` | 404 |
- * | `conflict` | 409; 412 for a wrong version where the request had `If-Match` |
+ * | `conflict` | 409; 412 where the wrong version is that of the request's `If-Match` |
  * | `rejected` | 422 |
  * | `unexpected` | 500 |
  * | `unavailable` | 503 |
@@ -66,7 +66,7 @@ export class AllFrameExceptionFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<{ readonly headers: Readonly<Record<string, unknown>> }>();
     const response = http.getResponse<object>();
-    const general = problemOf(error, request.headers['if-match'] !== undefined);
+    const general = problemOf(error, request.headers['if-match']);
     if (general.status >= (HttpStatus.INTERNAL_SERVER_ERROR as number))
       this.#logger.error(
         error instanceof Error ? error.message : String(error),

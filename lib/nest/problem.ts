@@ -45,15 +45,18 @@ const INTERNAL: ReadonlySet<ErrorKind> = new Set(['timeout', 'unavailable', 'une
 
 /**
  * What a caller is told of an error.
- * @param hasPrecondition the request had `If-Match`, so that a wrong version is a failed precondition
+ * @param ifMatch the `If-Match` of the request: that its version is a wrong one is a failed precondition
  */
-export function problemOf(error: unknown, hasPrecondition: boolean): GeneralProblem {
+export function problemOf(error: unknown, ifMatch: unknown): GeneralProblem {
   if (error instanceof HttpException) {
     const status = error.getStatus();
     return { title: titleOf(status), status, detail: error.message };
   }
   if (!(error instanceof AllFrameError)) return { title: titleOf(500), status: 500 };
-  const isPrecondition = hasPrecondition && error instanceof WrongExpectedVersionError;
+  const isPrecondition =
+    error instanceof WrongExpectedVersionError &&
+    typeof ifMatch === 'string' &&
+    ifMatch.includes(`"${error.expected}"`);
   const status = isPrecondition ? HttpStatus.PRECONDITION_FAILED : STATUS[error.kind];
   const { code } = error;
   const problem = { title: titleOf(status), status, code };

@@ -9,7 +9,7 @@ import {
   WrongExpectedVersionError,
 } from '@allframe/nestjs';
 import { describe, expect, it } from 'vitest';
-import { busOf, FillPurse, Free, Purse } from './bank.js';
+import { busOf, EmptyPurse, FillPurse, Free, OpenPurse, Purse } from './bank.js';
 import { failureOf } from './failure.js';
 import { openStore } from './open-store.js';
 
@@ -95,5 +95,28 @@ describe('fifty at once on one aggregate', () => {
     await bus.execute(new FillPurse('1', 1), { expectedVersion: 1 });
     const failure = await failureOf(bus.execute(new FillPurse('1', 1), { expectedVersion: 1 }));
     expect(failure).toMatchObject({ code: 'WrongExpectedVersionError', expected: 1, actual: 2 });
+  });
+});
+
+describe('what a caller expects', () => {
+  it('does not undo what the handler needs', async () => {
+    const store = await openStore();
+    const bus = busOf(store);
+    await bus.execute(new OpenPurse('1', 'Ada'));
+    for (const expectedVersion of [1, 'any', 'streamExists'] as const) {
+      const again = await failureOf(bus.execute(new OpenPurse('1', 'Mallory'), { expectedVersion }));
+      expect(again).toMatchObject({ code: 'WrongExpectedVersionError', expected: 'noStream' });
+    }
+    for (const expectedVersion of [0, 'any', 'noStream'] as const) {
+      const ghost = await failureOf(bus.execute(new EmptyPurse('2'), { expectedVersion }));
+      expect(ghost).toMatchObject({ code: 'AggregateNotFoundError' });
+    }
+    expect(await store.head()).toBe(1);
+  });
+
+  it('is refused by a handler that appends by itself, where nothing would hold it', async () => {
+    const bus = busOf(await openStore());
+    const failure = await failureOf(bus.execute(new Free('x'), { expectedVersion: 7 }));
+    expect(failure).toMatchObject({ code: 'InvalidArgumentError', argument: 'options.expectedVersion' });
   });
 });

@@ -124,6 +124,8 @@ describe('a failed request', () => {
       status: 412,
       title: 'Precondition Failed',
     });
+    // Another version than the request named: the conflict is of the server's own making.
+    expect(await failed('conflict', { 'If-Match': '"9"' })).toMatchObject({ status: 409 });
     expect(await failed('missing', { 'If-Match': '"1"' })).toMatchObject({ status: 404 });
   });
 

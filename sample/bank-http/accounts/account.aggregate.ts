@@ -28,7 +28,7 @@ export class Account extends AggregateRoot {
   owner = '';
   balance = 0;
 
-  // A rule of its own and not `expectedVersion: 'noStream'`: the version of a caller's If-Match takes the place of that one.
+  // A rule and not `expectedVersion: 'noStream'`, so that clients are told in words of the bank.
   @CommandHandler(OpenAccount)
   open({ owner }: OpenAccount): void {
     if (this.version > 0) throw new AccountIsOpenError();
