@@ -316,7 +316,7 @@ describe('a command id in time', () => {
     const sent = (commandId: string): Promise<unknown> => bus.execute(new Free('x'), { commandId });
     const kept = async (): Promise<readonly string[]> => {
       const keys: string[] = [];
-      for await (const { key } of store.records.list('commands')) keys.push(key);
+      for await (const { key } of store.records.list('allframe:commands')) keys.push(key);
       return keys;
     };
     expect(await sent('a')).toBe(1);

@@ -8,8 +8,8 @@ import { createHash } from 'node:crypto';
 import { decodeJson, encodeJson } from '../../store/json-codec.js';
 import type { CommandAppend } from '../message.errors.js';
 
-/** The collection of the records. */
-export const COMMAND_COLLECTION = 'commands';
+/** The collection of the records, named so that it is nobody else's: what is old in it is removed. */
+export const COMMAND_COLLECTION = 'allframe:commands';
 
 export type CommandRecord = UnansweredCommand | DoneCommand;
 
