@@ -84,6 +84,7 @@ export type {
 export type { MessageSchema } from './commands/message-schema.js';
 export {
   AmbiguousCommandNameError,
+  AttemptAbandonedError,
   type CommandAppend,
   CommandResultLostError,
   CommandValidationError,

@@ -33,7 +33,7 @@ export async function retryOnConflict<R>(
   options: RetryOptions,
   clock: Clock,
   random: () => number,
-  mayRepeat: () => boolean = () => true,
+  mayRepeat: () => boolean | Promise<boolean> = () => true,
 ): Promise<R> {
   const {
     attempts,
@@ -44,7 +44,8 @@ export async function retryOnConflict<R>(
     try {
       return await work();
     } catch (error) {
-      if (!(error instanceof WrongExpectedVersionError) || attempt >= attempts || !mayRepeat()) throw error;
+      const isConflict = error instanceof WrongExpectedVersionError;
+      if (!isConflict || attempt >= attempts || !(await mayRepeat())) throw error;
     }
     // Full jitter: racers that lost together must not come back together.
     await pause(clock, random() * backOffMs(attempt, delayMs, delayMaxMs));

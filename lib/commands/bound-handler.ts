@@ -1,6 +1,6 @@
 import type { Type } from '../store/domain-event.decorator.js';
 import type { CommandHandlerOptions } from './command-handler.decorator.js';
-import type { CommandProgress } from './idempotency/command-rider.js';
+import type { Decided } from './idempotency/command-rider.js';
 import type { IdempotentCommands } from './idempotency/idempotent-commands.js';
 import type { CommandContext, QueryContext } from './message-context.js';
 import type { QueryHandlerOptions } from './query-handler.decorator.js';
@@ -15,7 +15,7 @@ export interface BoundCommand {
   readonly ids: IdempotentCommands | undefined;
   /** The bus appends what the handler decides. */
   readonly decides: boolean;
-  readonly handle: (command: object, context: CommandContext, progress: CommandProgress) => unknown;
+  readonly handle: (command: object, context: CommandContext, decided: Decided) => unknown;
 }
 
 /** What handles a class of queries, as the bus calls it. */

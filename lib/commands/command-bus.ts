@@ -7,16 +7,17 @@ import { checkExpectedVersion, expectedPlace } from '../core/expected-version.js
 import { Limits } from '../core/limits.js';
 import { carryRider } from '../store/event-context.js';
 import type { EventStore } from '../store/event-store.js';
-import { AppendWitness } from './append-witness.js';
+import { Attempt } from './attempt.js';
 import type { BoundCommand } from './bound-handler.js';
 import { checkCommandId, checkCommandName, COMMAND_MARKS } from './command-handler.decorator.js';
 import type { Command, ICommand } from './command.js';
 import { commandsOfAggregate } from './decided-commands.js';
 import { methodsOf } from './handler-marks.js';
-import type { CommandProgress } from './idempotency/command-rider.js';
+import type { Decided } from './idempotency/command-rider.js';
 import { IdempotentCommands } from './idempotency/idempotent-commands.js';
 import type { CallContext, CommandOptions } from './message-context.js';
 import { MessageBus } from './message-bus.js';
+import { classOf } from './message-class.js';
 import { type MessageSchema, schemaOf, validated } from './message-schema.js';
 import { AmbiguousCommandNameError, CommandValidationError } from './message.errors.js';
 import type { MessageMiddleware } from './middleware.js';
@@ -49,8 +50,8 @@ interface ReadyCommand extends BoundCommand {
 const ONCE: RetryOptions = { attempts: 1 };
 const UNTIL_IT_IS_ITS_TURN: RetryOptions = { attempts: Limits.updateAttemptsMax };
 
-/** Nothing is recorded, and nothing is tried again. */
-const UNRECORDED: CommandProgress = { isHalfDone: false, decided: () => undefined };
+/** Without an id nothing is recorded. */
+const UNRECORDED: Decided = () => undefined;
 
 /**
  * Takes commands to their handlers, and answers to their callers.
@@ -78,6 +79,8 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
   readonly #ids: IdempotentCommands | undefined;
   /** The handlers of each name that ids are kept by. */
   readonly #named = new Map<string, string[]>();
+  /** Subclasses that go to the handler of their base, by the name that their ids are kept by. */
+  readonly #subclasses = new Map<string, object>();
 
   /** @throws InvalidArgumentError */
   constructor(options: CommandBusOptions = {}) {
@@ -139,7 +142,7 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
         );
       }
     }
-    if (commandId === undefined) return this.#attempt(handler, context, undefined);
+    if (commandId === undefined) return this.#attempt(handler, context, UNRECORDED);
     checkCommandId(commandId);
     const { name, ids, decides, options } = handler;
     checkCommandName(name);
@@ -151,23 +154,28 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
         'there is no store to keep it in; give one: new CommandBus({ store }), or AllFrameModule.forRoot in Nest',
       );
     }
-    const type = context.message.constructor;
     return ids.answer(context, commandId, {
-      // A subclass that goes to the handler of its base is a type of its own.
-      name: type === handler.message ? name : `${name}/${type.name}`,
+      name: this.#idNameOf(handler, context.message),
       handler: handler.handler,
       severalAppends: options.severalAppends === true,
       decides,
-      run: (progress) => this.#attempt(handler, context, progress),
+      run: (decided) => this.#attempt(handler, context, decided),
     });
   }
 
+  /** The name that ids are kept by. A subclass that goes to the handler of its base is a type of its own. */
+  #idNameOf({ name, message, handler }: ReadyCommand, command: object): string {
+    const type = classOf(command);
+    if (type === message) return name;
+    checkCommandName(type.name);
+    const known = this.#subclasses.get(`${name}/${type.name}`);
+    if (known !== undefined && known !== type) throw new AmbiguousCommandNameError(type.name, [handler]);
+    this.#subclasses.set(`${name}/${type.name}`, type);
+    return `${name}/${type.name}`;
+  }
+
   /** Validates and handles a command, again while another writer is faster. */
-  async #attempt(
-    handler: ReadyCommand,
-    context: CallContext<'command'>,
-    recorded: CommandProgress | undefined,
-  ): Promise<unknown> {
+  async #attempt(handler: ReadyCommand, context: CallContext<'command'>, decided: Decided): Promise<unknown> {
     const { schema, options, handle } = handler;
     const { message } = context;
     const command =
@@ -176,24 +184,24 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
         : await validated(
             message,
             schema,
-            (issues) => new CommandValidationError(message.constructor.name, issues),
+            (issues) => new CommandValidationError(context.messageName, issues),
           );
     // A caller who names the version has decided on it, and would not be served by another.
     const isFixed = [context.expectedVersion, options.expectedVersion].some(
       (expected) => expected !== undefined && expectedPlace(expected) !== undefined,
     );
-    if (handler.retry.attempts === 1 || isFixed) return handle(command, context, recorded ?? UNRECORDED);
-    const again = (progress: CommandProgress): Promise<unknown> =>
-      retryOnConflict(
-        async () => handle(command, context, progress),
-        handler.retry,
-        this.clock,
-        this.#random,
-        () => !progress.isHalfDone,
-      );
-    if (recorded !== undefined) return again(recorded);
-    if (handler.decides) return again(UNRECORDED);
-    const witness = new AppendWitness();
-    return carryRider(witness, () => again(witness));
+    if (handler.retry.attempts === 1 || isFixed) return handle(command, context, decided);
+    let attempt: Attempt | undefined;
+    const run = (): Promise<unknown> => {
+      attempt = new Attempt(handler.handler);
+      return carryRider(attempt, async () => handle(command, context, decided));
+    };
+    return retryOnConflict(
+      run,
+      handler.retry,
+      this.clock,
+      this.#random,
+      async () => attempt?.abandon() ?? false,
+    );
   }
 }

@@ -16,7 +16,7 @@ import type { MessageSchema } from './message-schema.js';
 export interface CommandHandlerOptions<C extends ICommand = ICommand> {
   /** What the command has to satisfy; default the static `schema` of its class, if it has one. */
   readonly schema?: MessageSchema;
-  /** The name that command ids are kept by, for ever; default the name of the class. Without `:`. */
+  /** The name that command ids are kept by, for ever; default the name of the class. Without `:` and `/`. */
   readonly name?: string;
   /**
    * Handles the command again when another writer was faster. By default an aggregate's or decider's is tried 16
@@ -98,8 +98,8 @@ function checkOptions({ name, retry }: CommandHandlerOptions<never>): void {
 /** @throws InvalidArgumentError, LimitExceededError for a name that no command id can be kept by */
 export function checkCommandName(name: string): void {
   checkName(name, '@CommandHandler name', 'commandNameBytesMax', Limits.commandNameBytesMax);
-  if (name.includes(':'))
-    throw new InvalidArgumentError('@CommandHandler name', `"${name}" holds a ":"; leave it out`);
+  if (/[:/]/.test(name))
+    throw new InvalidArgumentError('@CommandHandler name', `"${name}" holds a ":" or "/"; leave it out`);
 }
 
 /** @throws InvalidArgumentError, LimitExceededError for an id that cannot be kept */

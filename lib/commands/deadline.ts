@@ -41,7 +41,8 @@ export function withinDeadline<R>(
       cancelTimer?.();
       signal?.removeEventListener('abort', onAbort);
     };
-    work().then(
+    // Also what it throws before there is a promise ends the waiting.
+    (async () => work())().then(
       (value) => {
         end();
         resolve(value);

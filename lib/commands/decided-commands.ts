@@ -13,6 +13,7 @@ import type { BoundCommand } from './bound-handler.js';
 import { COMMAND_MARKS, type CommandHandlerOptions } from './command-handler.decorator.js';
 import { handlerNameOf } from './handler-marks.js';
 import type { IdempotentCommands } from './idempotency/idempotent-commands.js';
+import { classOf } from './message-class.js';
 import type { CommandContext } from './message-context.js';
 
 /**
@@ -34,7 +35,7 @@ export function commandsOfAggregate<A extends AggregateRoot>(
     options,
     ids,
     decides: true,
-    handle: async (command, context, progress) => {
+    handle: async (command, context, decided) => {
       const id = idOf(command, name, options);
       let answer: unknown;
       const update = (how: UpdateOptions): Promise<AppendResult | null> =>
@@ -43,7 +44,7 @@ export function commandsOfAggregate<A extends AggregateRoot>(
           async (aggregate) => {
             const methods = aggregate as unknown as Record<string | symbol, (...args: unknown[]) => unknown>;
             answer = await methods[method]?.(command, context);
-            progress.decided(answer);
+            decided(repository.streamIdOf(id), answer);
           },
           how,
         );
@@ -67,9 +68,9 @@ export function commandsOfDecider(
       options,
       ids,
       decides: true,
-      handle: (command, context, progress) => {
-        progress.decided(undefined);
+      handle: (command, context, decided) => {
         const id = idOf(command, name, options);
+        decided(repository.streamIdOf(id), undefined);
         return once((how) => repository.decide(id, command, how), name, id, options, context);
       },
     };
@@ -101,7 +102,7 @@ function idOf(command: object, name: string, { id }: CommandHandlerOptions): str
   const named = members[`${name}Id`] ?? members['id'];
   if (typeof named === 'string' && named !== '') return named;
   throw new InvalidArgumentError(
-    command.constructor.name,
+    classOf(command).name,
     `its "${name}Id" or "id" has to be the id of the ${name}, a non-empty string; if the id stands elsewhere, ` +
       'give @CommandHandler the option { id: (command) => ... }',
   );

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
 import type { Type } from '../store/domain-event.decorator.js';
+import { classOf } from './message-class.js';
 import { DuplicateHandlerError, HandlerNotFoundError } from './message.errors.js';
 
 /** The handlers of one bus by the class of message. */
@@ -28,7 +29,7 @@ export class HandlerRegistry<Handler extends { readonly handler: string }> {
         `an instance of a class is wanted, not ${message === null ? 'null' : typeof message}`,
       );
     }
-    const direct = this.#handlers.get(message.constructor);
+    const direct = this.#handlers.get(classOf(message));
     if (direct !== undefined) return direct;
     let prototype = Object.getPrototypeOf(message) as object | null;
     const decorated: string[] = [];
@@ -42,13 +43,8 @@ export class HandlerRegistry<Handler extends { readonly handler: string }> {
     throw this.#notFound(message, decorated);
   }
 
-  all(): Iterable<readonly [message: object, handler: Handler]> {
-    return this.#handlers;
-  }
-
   #notFound(message: object, decorated: readonly string[]): HandlerNotFoundError {
-    const constructor: unknown = message.constructor;
-    const name = typeof constructor === 'function' ? constructor.name : 'an object without a class';
+    const { name } = classOf(message);
     if (decorated.length > 0) {
       return new HandlerNotFoundError(
         name,
@@ -60,7 +56,7 @@ export class HandlerRegistry<Handler extends { readonly handler: string }> {
     return new HandlerNotFoundError(
       name,
       decorated,
-      name === 'Object' || typeof constructor !== 'function'
+      name === 'Object'
         ? `A ${this.kind} is found by its class: send an instance of one.`
         : `Decorate a class with @${this.kind === 'command' ? 'Command' : 'Query'}Handler(${name}) and list it in the \`providers\` of a module.`,
     );

@@ -22,7 +22,7 @@ export abstract class MessageBus<
   #chain: readonly MessageMiddleware[] = [];
   #explore: (() => void) | undefined;
   #inFlight = 0;
-  #allEnded: (() => void) | undefined;
+  #whenAllEnded: (() => void)[] = [];
 
   constructor(
     private readonly kind: Kind,
@@ -65,7 +65,11 @@ export abstract class MessageBus<
     const inside = (): Promise<unknown> =>
       chain.length === 0
         ? handle(bound, context)
-        : throughChain(chain, context, async () => handle(bound, context));
+        : throughChain(chain, context, async () => {
+            // A caller may have gone while middleware was at work.
+            context.throwIfGivenUp();
+            return handle(bound, context);
+          });
     const work = (): Promise<unknown> => handleMessage(context, outer, inside);
     this.#inFlight++;
     try {
@@ -73,7 +77,7 @@ export abstract class MessageBus<
       if (options.signal === undefined && options.timeoutMs === undefined) return await work();
       return await withinDeadline(work, options, context, this.clock);
     } finally {
-      if (--this.#inFlight === 0) this.#allEnded?.();
+      if (--this.#inFlight === 0) for (const tell of this.#whenAllEnded.splice(0)) tell();
     }
   }
 
@@ -81,7 +85,7 @@ export abstract class MessageBus<
   async drain(timeoutMs: number): Promise<void> {
     if (this.#inFlight === 0) return;
     const waited = new AbortController();
-    const ended = new Promise<void>((resolve) => (this.#allEnded = resolve));
+    const ended = new Promise<void>((resolve) => void this.#whenAllEnded.push(resolve));
     await Promise.race([ended, pause(this.clock, timeoutMs, waited.signal)]);
     waited.abort();
   }

@@ -2,6 +2,7 @@ import type { ExpectedVersion } from '../core/expected-version.js';
 import type { EventMetadata } from '../core/recorded-event.js';
 import { type MetadataSource, passedMetadata, type RunningCall } from '../store/event-context.js';
 import type { ContextKey } from './context-key.js';
+import { classOf } from './message-class.js';
 
 /**
  * One call of a bus, as middleware and handlers see it.
@@ -79,6 +80,7 @@ export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'>
   #metadata: EventMetadata | undefined = undefined;
   #values: Map<object, unknown> | undefined = undefined;
   #abort: AbortController | undefined = undefined;
+  #givenUp: { readonly reason: unknown } | undefined = undefined;
 
   constructor(
     readonly kind: Kind,
@@ -90,7 +92,7 @@ export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'>
   ) {}
 
   get messageName(): string {
-    return this.message.constructor.name;
+    return classOf(this.message).name;
   }
 
   get id(): string {
@@ -128,8 +130,14 @@ export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'>
 
   /** The caller waits no longer. */
   giveUp(reason: unknown): void {
+    this.#givenUp = { reason };
     if (this.onGiveUp === undefined) this.abort(reason);
     else this.onGiveUp(reason);
+  }
+
+  /** @throws the reason for which the caller waits no longer, if it does */
+  throwIfGivenUp(): void {
+    if (this.#givenUp !== undefined) throw this.#givenUp.reason;
   }
 
   /** Tells the handler that nobody waits any more. */

@@ -1,6 +1,7 @@
 /** Validation by any library that speaks Standard Schema (standardschema.dev, version 1): zod, valibot, arktype. */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { InvalidArgumentError } from '../core/errors/input.errors.js';
+import { classOf } from './message-class.js';
 import type { ValidationIssue } from './message.errors.js';
 
 /** A schema of any library that speaks Standard Schema. @publicApi */
@@ -45,7 +46,7 @@ export async function validated(
   if (value === message) return message;
   if (typeof value !== 'object' || value === null) {
     throw new InvalidArgumentError(
-      `schema of ${message.constructor.name}`,
+      `schema of ${classOf(message).name}`,
       `it gives ${value === null ? 'null' : typeof value}; the schema of a message gives an object`,
     );
   }

@@ -194,6 +194,25 @@ export class SecondAppendError extends AllFrameError {
 }
 
 /**
+ * A handler was run again because of a conflict, and what its earlier run had left behind appends only now. It is refused:
+ * both runs would have appended.
+ * @publicApi
+ */
+export class AttemptAbandonedError extends AllFrameError {
+  readonly code = 'AttemptAbandonedError';
+
+  constructor(
+    readonly handler: string,
+    readonly streamId: string,
+  ) {
+    super(
+      `${handler} was run again because of a conflict, and its earlier run appends to "${streamId}" only now. ` +
+        'Let the handler wait for everything it begins before it fails: Promise.allSettled in place of Promise.all, for one.',
+    );
+  }
+}
+
+/**
  * Two classes of commands have one name, so records of the one would be taken for those of the other.
  * @publicApi
  */

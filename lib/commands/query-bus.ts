@@ -67,7 +67,7 @@ export class QueryBus extends MessageBus<'query', ReadyQuery> {
     const { message } = context;
     if (schema === undefined) return handle(message, context);
     const refuse = (issues: QueryValidationError['issues']): Error =>
-      new QueryValidationError(message.constructor.name, issues);
+      new QueryValidationError(context.messageName, issues);
     return handle(await validated(message, schema, refuse), context);
   }
 }

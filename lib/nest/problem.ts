@@ -48,11 +48,10 @@ const INTERNAL: ReadonlySet<ErrorKind> = new Set(['timeout', 'unavailable', 'une
  * @param ifMatch the `If-Match` of the request: that its version is a wrong one is a failed precondition
  */
 export function problemOf(error: unknown, ifMatch: unknown): GeneralProblem {
-  if (error instanceof HttpException) {
-    const status = error.getStatus();
-    return { title: titleOf(status), status, detail: error.message };
+  if (error instanceof HttpException) return httpProblem(error.getStatus(), wordsOf(error));
+  if (!(error instanceof AllFrameError)) {
+    return isHttpError(error) ? httpProblem(error.statusCode, error.message) : httpProblem(500);
   }
-  if (!(error instanceof AllFrameError)) return { title: titleOf(500), status: 500 };
   const isPrecondition =
     error instanceof WrongExpectedVersionError &&
     typeof ifMatch === 'string' &&
@@ -63,6 +62,25 @@ export function problemOf(error: unknown, ifMatch: unknown): GeneralProblem {
   if (INTERNAL.has(error.kind)) return problem;
   const isInvalid = error instanceof CommandValidationError || error instanceof QueryValidationError;
   return { ...problem, detail: error.message, ...(isInvalid ? { issues: error.issues } : {}) };
+}
+
+/** Of Nest, or of the platform itself. What happened inside of the server is not for its callers. */
+function httpProblem(status: number, detail?: string): GeneralProblem {
+  const isTold = detail !== undefined && status < (HttpStatus.INTERNAL_SERVER_ERROR as number);
+  return { title: titleOf(status), status, ...(isTold ? { detail } : {}) };
+}
+
+/** An exception's message, or the list of them that a ValidationPipe gives. */
+function wordsOf(error: HttpException): string {
+  const response = error.getResponse();
+  const message =
+    typeof response === 'string' ? response : (response as { readonly message?: unknown }).message;
+  return Array.isArray(message) ? message.join('; ') : error.message;
+}
+
+/** As platforms make them, of a body that is too large for one; Nest recognises them the same way. */
+function isHttpError(error: unknown): error is Error & { readonly statusCode: number } {
+  return error instanceof Error && 'statusCode' in error && Number.isInteger(error.statusCode);
 }
 
 /** The status in words: `Not Found`. */

@@ -11,6 +11,9 @@ export type WriteCommit = (commit: Commit) => Promise<readonly AppendResult[]>;
  * of it. `carryRider` gives a call its rider.
  */
 export interface CommitRider {
+  /** The rider of the call that this one is made in. */
+  readonly outer: CommitRider | undefined;
+
   /**
    * Called in place of the commit of an append, which it makes by `write`.
    * @param home the backend of the store that is appended to, also inside of a transaction

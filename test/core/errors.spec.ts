@@ -10,6 +10,7 @@ const errors: readonly [api.AllFrameError, RegExp][] = [
   [new api.AggregateNotFoundError('account', 'a1'), /account.*"a1"/],
   [new api.AppendOutcomeUnknownError(['e1']), /eventIds/],
   [new api.AsyncAggregateHandlerError('Account.onOpened'), /Account\.onOpened/],
+  [new api.AttemptAbandonedError('Handler', 's'), /Handler.*"s".*allSettled/],
   [new api.CheckpointFencedError('r', 3), /"r".*3/],
   [
     new api.CommandResultLostError('Open', 'c1', [{ streamId: 's', firstEventId: 'e', events: 2 }]),

@@ -15,10 +15,12 @@ import {
 } from '@allframe/nestjs';
 import {
   type ArgumentsHost,
+  BadRequestException,
   ConflictException,
   Controller,
   Get,
   type INestApplication,
+  InternalServerErrorException,
   Inject,
   Param,
   Post,
@@ -49,6 +51,9 @@ const failures: Readonly<Record<string, () => unknown>> = {
   bug: () => new TypeError('secret of the server'),
   thrown: () => 'text',
   nest: () => new ConflictException('as Nest says it'),
+  pipe: () => new BadRequestException(['name is empty', 'age is no number']),
+  large: () => Object.assign(new Error('request entity too large'), { statusCode: 413 }),
+  inner: () => new InternalServerErrorException('10.0.0.7 has refused'),
 };
 
 @Controller()
@@ -141,6 +146,10 @@ describe('a failed request', () => {
 
   it('keeps what Nest itself says', async () => {
     expect(await failed('nest')).toMatchObject({ status: 409, detail: 'as Nest says it' });
+    expect(await failed('pipe')).toMatchObject({ status: 400, detail: 'name is empty; age is no number' });
+    expect(await failed('large')).toMatchObject({ status: 413, detail: 'request entity too large' });
+    const inner = await failed('inner');
+    expect([inner.status, inner.detail]).toEqual([500, undefined]);
     const response = await fetch(`${url}/nowhere`);
     expect([response.status, response.headers.get('content-type')]).toEqual([
       404,

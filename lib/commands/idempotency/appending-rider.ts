@@ -20,9 +20,9 @@ export class AppendingRider extends CommandRider {
     return this.#begun !== undefined || this.#isUnsure;
   }
 
-  decided(): void {
+  readonly decided = (): void => {
     // The answer is not known before the handler has appended.
-  }
+  };
 
   protected async join(
     home: EventStoreBackend,

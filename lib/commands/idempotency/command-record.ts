@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { decodeJson, encodeJson } from '../../store/json-codec.js';
+import { classOf } from '../message-class.js';
 import type { CommandAppend } from '../message.errors.js';
 
 /** The collection of the records, named so that it is nobody else's: what is old in it is removed. */
@@ -63,7 +64,7 @@ export function identityOf(name: string, commandId: string, command: object): Co
  */
 function fingerprintOf(command: object): string {
   // Through the store's own codec: what is refused there is refused here, with the path of the bad value.
-  const contents = decodeJson(encodeJson(command, command.constructor.name));
+  const contents = decodeJson(encodeJson(command, classOf(command).name));
   return createHash('sha256')
     .update(JSON.stringify(ordered(contents)))
     .digest('base64url');

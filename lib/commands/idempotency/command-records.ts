@@ -106,7 +106,8 @@ export class CommandRecords {
     };
     for await (const { key, value } of records.list(COMMAND_COLLECTION)) {
       const { at } = value as CommandRecord;
-      if (clock.now() - at < this.keepMs) continue;
+      // Whatever is no record of a command is somebody's own.
+      if (typeof at !== 'number' || clock.now() - at < this.keepMs) continue;
       old.push({ collection: COMMAND_COLLECTION, key, value: null, expected: value });
       if (old.length === Limits.pageEventsMax) await remove();
     }

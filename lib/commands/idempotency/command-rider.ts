@@ -20,20 +20,15 @@ export interface RiddenCommand {
   readonly at: number;
 }
 
-/** How far the handling of a command has come. */
-export interface CommandProgress {
-  /** What it has appended, or may have, would be appended again if it were run again. */
-  readonly isHalfDone: boolean;
-  /** Tells the answer before the append, where the bus appends. It may be decided anew after a conflict. */
-  decided(answer: unknown): void;
-}
+/** Told by a handler that decides, right before the bus appends to the stream: what the answer will be. */
+export type Decided = (streamId: string, answer: unknown) => void;
 
 /**
  * Puts the record of a command into the commit of what its handler appends. Appends of one command take turns, and riders
  * of outer commands, whose handlers have sent this one, go along as well.
  */
-export abstract class CommandRider implements CommitRider, CommandProgress {
-  readonly key: string;
+export abstract class CommandRider implements CommitRider {
+  protected readonly key: string;
   readonly outer: CommitRider | undefined = ambientRider();
   #turn: Promise<unknown> = Promise.resolve();
   #hasEnded = false;
@@ -42,10 +37,14 @@ export abstract class CommandRider implements CommitRider, CommandProgress {
     this.key = command.identity.key;
   }
 
+  isOf(key: string, records: CommandRecords): boolean {
+    return this.key === key && this.command.records === records;
+  }
+
   /** Whether the command has appended, or may have, and has no recorded answer yet. */
   abstract readonly isHalfDone: boolean;
 
-  abstract decided(answer: unknown): void;
+  abstract readonly decided: Decided;
 
   ride(home: EventStoreBackend, commit: Commit, write: WriteCommit): Promise<readonly AppendResult[]> {
     // What the handler has left behind, a timer for instance, is none of the command's any more.
@@ -109,14 +108,14 @@ export abstract class CommandRider implements CommitRider, CommandProgress {
 
   /** After the appends in flight, also those that the handler has not waited for. */
   async #end(): Promise<void> {
-    await this.#turn;
+    for (let seen: unknown; seen !== this.#turn;) await (seen = this.#turn);
     this.#hasEnded = true;
   }
 }
 
 /** Whether the running call is made by the handler of the command with this key. */
-export function isHandling(key: string): boolean {
-  for (let rider = ambientRider(); rider instanceof CommandRider; rider = rider.outer)
-    if (rider.key === key) return true;
+export function isHandling(key: string, records: CommandRecords): boolean {
+  for (let rider = ambientRider(); rider !== undefined; rider = rider.outer)
+    if (rider instanceof CommandRider && rider.isOf(key, records)) return true;
   return false;
 }

@@ -5,11 +5,12 @@ import { expectedPlace } from '../../core/expected-version.js';
 import type { WriteCommit } from '../../store/commit-rider.js';
 import { encodeJson } from '../../store/json-codec.js';
 import type { DoneCommand, RecordedAnswer } from './command-record.js';
-import { CommandRider } from './command-rider.js';
+import { CommandRider, type Decided } from './command-rider.js';
 
 /** For aggregates and deciders: the bus makes the one append, so the record is `done` in the same commit. */
 export class DecidingRider extends CommandRider {
-  #decision: { readonly answer: unknown } | undefined;
+  /** What the next append is to carry; a conflict takes it away, and it is decided anew. */
+  #decision: { readonly streamId: string; readonly answer: unknown } | undefined;
   #isDone = false;
 
   get isHalfDone(): boolean {
@@ -18,21 +19,25 @@ export class DecidingRider extends CommandRider {
   }
 
   /** @throws UnserialisableDataError before anything is written */
-  decided(answer: unknown): void {
+  readonly decided: Decided = (streamId, answer) => {
     if (answer !== undefined) encodeJson(answer, `answer of ${this.command.handler}`);
-    this.#decision = { answer };
-  }
+    this.#decision = { streamId, answer };
+  };
 
   protected async join(
     home: EventStoreBackend,
     commit: Commit,
     write: WriteCommit,
   ): Promise<readonly AppendResult[]> {
-    if (this.#decision === undefined || this.#isDone || !this.isHome(home)) throw this.refusal(commit);
-    const { answer } = this.#decision;
+    const decision = this.#decision;
+    const isDecided = decision?.streamId === commit.streams[0]?.streamId && commit.streams.length === 1;
+    if (decision === undefined || !isDecided || !this.isHome(home)) throw this.refusal(commit);
+    this.#decision = undefined;
+    const { answer } = decision;
     const record = this.#done(answer === undefined ? placeIn(commit) : { value: answer });
     const results = await this.onwardWith(record, this.command.stored, home, commit, write);
-    this.#isDone = true;
+    // Events that were there before bring no record with them.
+    this.#isDone = results.some(({ idempotent }) => !idempotent);
     return results;
   }
 

@@ -14,7 +14,7 @@ import {
   identityOf,
 } from './command-record.js';
 import { CommandRecords } from './command-records.js';
-import { type CommandProgress, isHandling, type RiddenCommand } from './command-rider.js';
+import { type Decided, isHandling, type RiddenCommand } from './command-rider.js';
 import { DecidingRider } from './deciding-rider.js';
 
 /** How command ids are kept. */
@@ -33,7 +33,7 @@ export interface CommandWork {
   readonly severalAppends: boolean;
   /** The bus appends what the handler decides. */
   readonly decides: boolean;
-  readonly run: (progress: CommandProgress) => Promise<unknown>;
+  readonly run: (decided: Decided) => Promise<unknown>;
 }
 
 /** A command that is being handled in this process, and those who wait for its answer. */
@@ -43,6 +43,7 @@ interface LiveCommand {
   readonly context: CallContext;
   /** JSON text, `undefined` for no answer. */
   readonly answer: Promise<string | undefined>;
+  /** How many of them have not given up. */
   waiting: number;
 }
 
@@ -67,21 +68,29 @@ export class IdempotentCommands {
   async answer(context: CallContext, commandId: string, work: CommandWork): Promise<unknown> {
     const identity = identityOf(work.name, commandId, context.message);
     const { key, contents } = identity;
-    if (isHandling(key)) {
+    if (isHandling(key, this.#records)) {
       throw new InvalidArgumentError(
         'options.commandId',
         `the handler of command "${commandId}" sends it again and would wait for itself; give it an id of its own`,
       );
     }
     let live = this.#live.get(key);
-    if (live === undefined) {
-      this.#records.sweepIfDue();
-      const answer = this.#find(identity, work).finally(() => this.#live.delete(key));
-      this.#live.set(key, (live = { contents, context, answer, waiting: 0 }));
+    // One that was told that nobody waits may fail for this reason, and then has to be looked at anew.
+    while (live?.waiting === 0) {
+      await live.answer.catch(() => undefined);
+      live = this.#live.get(key);
     }
+    context.throwIfGivenUp();
+    if (live === undefined) this.#live.set(key, (live = this.#begin(identity, context, work)));
     if (live.contents !== contents) throw new IdempotencyConflictError(work.name, commandId);
     const text = await waitFor(live, context);
     return text === undefined ? undefined : decodeJson(text);
+  }
+
+  #begin(identity: CommandIdentity, context: CallContext, work: CommandWork): LiveCommand {
+    this.#records.sweepIfDue();
+    const answer = this.#find(identity, work).finally(() => this.#live.delete(identity.key));
+    return { contents: identity.contents, context, answer, waiting: 0 };
   }
 
   async #find(identity: CommandIdentity, work: CommandWork): Promise<string | undefined> {
@@ -95,7 +104,7 @@ export class IdempotentCommands {
   async #handle(command: RiddenCommand, work: CommandWork): Promise<string | undefined> {
     const rider = work.decides ? new DecidingRider(command) : new AppendingRider(command);
     try {
-      const answer = await carryRider(rider, () => work.run(rider));
+      const answer = await carryRider(rider, () => work.run(rider.decided));
       return await rider.answered(answer);
     } catch (error) {
       await rider.failed();
@@ -127,7 +136,10 @@ export class IdempotentCommands {
 /** The handler is told that nobody waits when the last of them has given up. */
 function waitFor(live: LiveCommand, context: CallContext): Promise<string | undefined> {
   live.waiting++;
+  // Middleware may call its `next` twice, and then the caller waits twice.
+  const before = context.onGiveUp;
   context.onGiveUp = (reason) => {
+    before?.(reason);
     if (--live.waiting === 0) live.context.abort(reason);
   };
   return live.answer;
