@@ -142,7 +142,7 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
         );
       }
     }
-    if (commandId === undefined) return this.#attempt(handler, context, UNRECORDED);
+    if (commandId === undefined) return this.#run(handler, context, UNRECORDED);
     checkCommandId(commandId);
     const { name, ids, decides, options } = handler;
     checkCommandName(name);
@@ -159,7 +159,7 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
       handler: handler.handler,
       severalAppends: options.severalAppends === true,
       decides,
-      run: (decided) => this.#attempt(handler, context, decided),
+      run: (decided) => this.#run(handler, context, decided),
     });
   }
 
@@ -175,7 +175,7 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
   }
 
   /** Validates and handles a command, again while another writer is faster. */
-  async #attempt(handler: ReadyCommand, context: CallContext<'command'>, decided: Decided): Promise<unknown> {
+  async #run(handler: ReadyCommand, context: CallContext<'command'>, decided: Decided): Promise<unknown> {
     const { schema, options, handle } = handler;
     const { message } = context;
     const command =
@@ -192,12 +192,12 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
     );
     if (handler.retry.attempts === 1 || isFixed) return handle(command, context, decided);
     let attempt: Attempt | undefined;
-    const run = (): Promise<unknown> => {
+    const attemptIt = (): Promise<unknown> => {
       attempt = new Attempt(handler.handler);
       return carryRider(attempt, async () => handle(command, context, decided));
     };
     return retryOnConflict(
-      run,
+      attemptIt,
       handler.retry,
       this.clock,
       this.#random,

@@ -47,8 +47,17 @@ export abstract class MessageBus<
 
   /** For Nest: every fault of wiring shows here. */
   ready(): void {
-    this.#explore?.();
+    const explore = this.#explore;
     this.#explore = undefined;
+    try {
+      explore?.();
+    } catch (error) {
+      // Whoever asks next is told the same, and not what comes of exploring half of it twice.
+      this.#explore = () => {
+        throw error;
+      };
+      throw error;
+    }
   }
 
   protected async send(
@@ -62,6 +71,7 @@ export abstract class MessageBus<
     const outer = runningCall();
     const context = new CallContext(this.kind, message, options, outer, this.#newMessageId);
     const chain = this.#chain;
+    // Without middleware nobody can have gone meanwhile, and nobody wants a promise of `next`.
     const inside = (): Promise<unknown> =>
       chain.length === 0
         ? handle(bound, context)

@@ -23,8 +23,6 @@ export interface ProblemOptions {
 /** The token of the filter's options. @publicApi */
 export const PROBLEM_OPTIONS = Symbol('allframe:problem-options');
 
-const LOGGER_NAME = 'AllFrame';
-
 /**
  * Answers failed HTTP requests with problem documents (RFC 9457): the status by the error's kind, the message where it is
  * meant for callers, and nothing of the inside of the server. Errors of status 500 and above are logged. What fails on
@@ -52,7 +50,7 @@ const LOGGER_NAME = 'AllFrame';
 @Injectable()
 @Catch()
 export class AllFrameExceptionFilter implements ExceptionFilter {
-  readonly #logger = new Logger(LOGGER_NAME);
+  readonly #logger = new Logger('AllFrame');
 
   constructor(
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,

@@ -244,6 +244,20 @@ describe('the start stops', () => {
     expect(error).toMatchObject({ code: 'DuplicateHandlerError', handlers: ['GreetHandler', 'Rival'] });
   });
 
+  it('at its first fault, which every command is told as well', async () => {
+    @CommandHandler(Greet)
+    class Rival {
+      async execute(): Promise<string> {
+        return '';
+      }
+    }
+    const app = await compiled({ ...greeting, providers: [...greeting.providers, Rival] });
+    for (let i = 0; i < 2; i++) {
+      const failure = app.get(CommandBus).execute(new Greet('Ada'));
+      await expect(failure).rejects.toMatchObject({ handlers: ['GreetHandler', 'Rival'] });
+    }
+  });
+
   it('at a schema that is none, and at a class without execute', async () => {
     @CommandHandler(Greet, { schema: { type: 'object' } as never })
     class BadSchema {
