@@ -81,6 +81,15 @@ export class AggregateRepository<A extends AggregateRoot> {
   }
 
   /**
+   * Runs `work` when earlier updates in this process have ended, those by this repository. For who retries conflicts
+   * outside of it, as the command bus does.
+   * @throws LimitExceededError where too many wait, and what `work` throws
+   */
+  async inTurn<R>(id: string, work: () => Promise<R>): Promise<R> {
+    return this.#stream.inTurn(this.streamIdOf(id), work);
+  }
+
+  /**
    * Loads the aggregate (or starts a fresh one), has `decide` apply events to it, and appends them. If another
    * writer appended in between, it loads and decides again, so `decide` may run several times.
    * @returns the result of the append, or `null` when nothing was applied

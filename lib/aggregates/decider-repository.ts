@@ -73,6 +73,15 @@ export class DeciderRepository<State, Command, Event extends object> {
   }
 
   /**
+   * Runs `work` when earlier updates in this process have ended, those by this repository. For who retries conflicts
+   * outside of it, as the command bus does.
+   * @throws LimitExceededError where too many wait, and what `work` throws
+   */
+  async inTurn<R>(id: string, work: () => Promise<R>): Promise<R> {
+    return this.#stream.inTurn(this.streamIdOf(id), work);
+  }
+
+  /**
    * Decides on a command and appends what was decided, again if another writer appended in between.
    * @returns `null` when nothing was decided
    * @throws what `decide` throws, nothing being written; WrongExpectedVersionError after the last attempt

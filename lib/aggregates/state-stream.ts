@@ -15,6 +15,7 @@ import type { EventInput } from '../store/event-input.js';
 import type { EventStore } from '../store/event-store.js';
 import { checkWholeNumber } from '../store/read-options.js';
 import { checkRetry, retryOnConflict } from './conflict-retry.js';
+import { Turns } from './turns.js';
 
 /** How a kind of state comes out of events and snapshots. */
 export interface StateModel<State> {
@@ -55,6 +56,8 @@ export interface SnapshotOptions {
 }
 
 export class StateStream<State> {
+  readonly #turns: Turns;
+
   constructor(
     private readonly store: EventStore,
     private readonly model: StateModel<State>,
@@ -65,6 +68,12 @@ export class StateStream<State> {
     const every = snapshots === false ? undefined : snapshots.every;
     if (every !== undefined) checkWholeNumber(every, 'snapshots.every', 1);
     checkWholeNumber(model.snapshotRevision, 'snapshotRevision', 1);
+    this.#turns = new Turns(store.clock);
+  }
+
+  /** Runs `work`, which updates the stream, when those who came before have ended. */
+  inTurn<R>(streamId: string, work: () => Promise<R>): Promise<R> {
+    return this.#turns.take(streamId, work);
   }
 
   /** The state of a stream, fresh for an empty one. */
@@ -114,8 +123,12 @@ export class StateStream<State> {
       );
       return result;
     };
+    // Who does not try again wants to see the conflict.
+    if (attempts === 1) return once();
     // Only the append is tried again: what `decide` throws is its caller's, whatever it is.
-    return retryOnConflict(once, { attempts }, this.store.clock, this.random, () => hasDecided);
+    return this.inTurn(streamId, () =>
+      retryOnConflict(once, { attempts }, this.store.clock, this.random, () => hasDecided),
+    );
   }
 
   append(

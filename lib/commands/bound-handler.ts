@@ -13,8 +13,8 @@ export interface BoundCommand {
   readonly options: CommandHandlerOptions;
   /** What handles them once for an id; `undefined` where there is no store to keep ids in. */
   readonly ids: IdempotentCommands | undefined;
-  /** The bus appends what the handler decides. */
-  readonly decides: boolean;
+  /** Where the bus appends what the handler decides: runs `work` when earlier commands for the same stream have ended. */
+  readonly inTurn?: <R>(command: object, work: () => Promise<R>) => Promise<R>;
   readonly handle: (command: object, context: CommandContext, decided: Decided) => unknown;
 }
 

@@ -48,7 +48,7 @@ interface ReadyCommand extends BoundCommand {
 }
 
 const ONCE: RetryOptions = { attempts: 1 };
-const UNTIL_IT_IS_ITS_TURN: RetryOptions = { attempts: Limits.updateAttemptsMax };
+const UNTIL_IT_SUCCEEDS: RetryOptions = { attempts: Limits.updateAttemptsMax };
 
 /** Without an id nothing is recorded. */
 const UNRECORDED: Decided = () => undefined;
@@ -108,7 +108,7 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
    */
   register(instance: object): void {
     for (const { message, options, handler, call } of methodsOf(instance, COMMAND_MARKS))
-      this.bind({ message, options, handler, ids: this.#ids, decides: false, handle: call });
+      this.bind({ message, options, handler, ids: this.#ids, handle: call });
   }
 
   /**
@@ -124,27 +124,29 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
 
   /** For those who find handlers: registers one. @throws DuplicateHandlerError, InvalidArgumentError */
   bind(bound: BoundCommand): void {
-    const { message, handler, options, decides } = bound;
-    const { name = message.name, retry = decides ? UNTIL_IT_IS_ITS_TURN : ONCE } = options;
+    const { message, handler, options, inTurn } = bound;
+    const { name = message.name, retry = inTurn === undefined ? ONCE : UNTIL_IT_SUCCEEDS } = options;
     const schema = schemaOf(message, options.schema, handler);
     this.registry.add(message, { ...bound, name, schema, retry: retry === false ? ONCE : retry });
     this.#named.set(name, [...(this.#named.get(name) ?? []), handler]);
   }
 
+  protected override checkOptions(options: CommandOptions): void {
+    super.checkOptions(options);
+    if (options.commandId !== undefined) checkCommandId(options.commandId);
+    if (options.expectedVersion !== undefined) checkExpectedVersion(options.expectedVersion);
+  }
+
   #handle(handler: ReadyCommand, context: CallContext<'command'>): Promise<unknown> {
     const { commandId, expectedVersion } = context;
-    if (expectedVersion !== undefined) {
-      checkExpectedVersion(expectedVersion);
-      if (!handler.decides) {
-        throw new InvalidArgumentError(
-          'options.expectedVersion',
-          `${handler.handler} appends by itself, so nothing would hold it; make the version a member of the command`,
-        );
-      }
+    if (expectedVersion !== undefined && handler.inTurn === undefined) {
+      throw new InvalidArgumentError(
+        'options.expectedVersion',
+        `${handler.handler} appends by itself, so nothing would hold it; make the version a member of the command`,
+      );
     }
     if (commandId === undefined) return this.#run(handler, context, UNRECORDED);
-    checkCommandId(commandId);
-    const { name, ids, decides, options } = handler;
+    const { name, ids, inTurn, options } = handler;
     checkCommandName(name);
     const sameName = this.#named.get(name) ?? [];
     if (sameName.length > 1) throw new AmbiguousCommandNameError(name, sameName);
@@ -158,7 +160,8 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
       name: this.#idNameOf(handler, context.message),
       handler: handler.handler,
       severalAppends: options.severalAppends === true,
-      decides,
+      decides: inTurn !== undefined,
+      validate: () => validCommand(handler, context),
       run: (decided) => this.#run(handler, context, decided),
     });
   }
@@ -176,16 +179,8 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
 
   /** Validates and handles a command, again while another writer is faster. */
   async #run(handler: ReadyCommand, context: CallContext<'command'>, decided: Decided): Promise<unknown> {
-    const { schema, options, handle } = handler;
-    const { message } = context;
-    const command =
-      schema === undefined
-        ? message
-        : await validated(
-            message,
-            schema,
-            (issues) => new CommandValidationError(context.messageName, issues),
-          );
+    const { options, handle, inTurn } = handler;
+    const command = handler.schema === undefined ? context.message : await validCommand(handler, context);
     // A caller who names the version has decided on it, and would not be served by another.
     const isFixed = [context.expectedVersion, options.expectedVersion].some(
       (expected) => expected !== undefined && expectedPlace(expected) !== undefined,
@@ -196,12 +191,24 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
       attempt = new Attempt(handler.handler);
       return carryRider(attempt, async () => handle(command, context, decided));
     };
-    return retryOnConflict(
-      attemptIt,
-      handler.retry,
-      this.clock,
-      this.#random,
-      async () => attempt?.abandon() ?? false,
-    );
+    const untilItSucceeds = async (): Promise<unknown> => {
+      // They may have gone while it waited for its turn.
+      context.throwIfNobodyWaits();
+      return retryOnConflict(
+        attemptIt,
+        handler.retry,
+        this.clock,
+        this.#random,
+        async () => attempt?.abandon() ?? false,
+      );
+    };
+    return inTurn === undefined ? untilItSucceeds() : inTurn(command, untilItSucceeds);
   }
+}
+
+/** @throws CommandValidationError */
+async function validCommand({ schema }: ReadyCommand, context: CallContext<'command'>): Promise<object> {
+  const { message, messageName } = context;
+  if (schema === undefined) return message;
+  return validated(message, schema, (issues) => new CommandValidationError(messageName, issues));
 }

@@ -34,7 +34,7 @@ export function commandsOfAggregate<A extends AggregateRoot>(
     handler: handlerNameOf(type, method),
     options,
     ids,
-    decides: true,
+    inTurn: (command, work) => repository.inTurn(idOf(command, name, options), work),
     handle: async (command, context, decided) => {
       const id = idOf(command, name, options);
       let answer: unknown;
@@ -67,7 +67,7 @@ export function commandsOfDecider(
       handler: `decider ${name}`,
       options,
       ids,
-      decides: true,
+      inTurn: (command, work) => repository.inTurn(idOf(command, name, options), work),
       handle: (command, context, decided) => {
         const id = idOf(command, name, options);
         decided(repository.streamIdOf(id), undefined);

@@ -67,7 +67,7 @@ export abstract class MessageBus<
   ): Promise<unknown> {
     if (this.#explore !== undefined) this.ready();
     const bound = this.registry.of(message);
-    if (options !== NO_OPTIONS) checkOptions(options);
+    if (options !== NO_OPTIONS) this.checkOptions(options);
     const outer = runningCall();
     const context = new CallContext(this.kind, message, options, outer, this.#newMessageId);
     const chain = this.#chain;
@@ -91,6 +91,13 @@ export abstract class MessageBus<
     }
   }
 
+  /** @throws InvalidArgumentError, LimitExceededError */
+  protected checkOptions(options: CommandOptions): void {
+    if (typeof options !== 'object' || options === null)
+      throw new InvalidArgumentError('options', 'an object is wanted');
+    checkDeadline(options);
+  }
+
   /** Resolves when no message is on its way, or after `timeoutMs`. */
   async drain(timeoutMs: number): Promise<void> {
     if (this.#inFlight === 0) return;
@@ -99,10 +106,4 @@ export abstract class MessageBus<
     await Promise.race([ended, pause(this.clock, timeoutMs, waited.signal)]);
     waited.abort();
   }
-}
-
-function checkOptions(options: CommandOptions): void {
-  if (typeof options !== 'object' || options === null)
-    throw new InvalidArgumentError('options', 'an object is wanted');
-  checkDeadline(options);
 }

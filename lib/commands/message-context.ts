@@ -1,6 +1,11 @@
 import type { ExpectedVersion } from '../core/expected-version.js';
 import type { EventMetadata } from '../core/recorded-event.js';
-import { type MetadataSource, passedMetadata, type RunningCall } from '../store/event-context.js';
+import {
+  givenMetadata,
+  type MetadataSource,
+  passedMetadata,
+  type RunningCall,
+} from '../store/event-context.js';
 import type { ContextKey } from './context-key.js';
 import { classOf } from './message-class.js';
 
@@ -112,7 +117,7 @@ export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'>
       correlationId: this.id,
       ...passedMetadata(this.outer),
       causationId: this.id,
-      ...this.options.metadata,
+      ...givenMetadata(this.options.metadata),
     });
   }
 
@@ -138,6 +143,11 @@ export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'>
   /** @throws the reason for which the caller waits no longer, if it does */
   throwIfGivenUp(): void {
     if (this.#givenUp !== undefined) throw this.#givenUp.reason;
+  }
+
+  /** @throws the reason for which the last of those who wanted the answer waits no longer, if there is none left */
+  throwIfNobodyWaits(): void {
+    this.#abort?.signal.throwIfAborted();
   }
 
   /** Tells the handler that nobody waits any more. */

@@ -162,15 +162,24 @@ export class CommandResultLostError extends AllFrameError {
   constructor(
     readonly command: string,
     readonly commandId: string,
-    /** The last one may have been on its way only. */
+    /** The first 100 of them; the last one may have been on its way only. */
     readonly appends: readonly CommandAppend[],
+    /** How many there were. */
+    readonly appendCount: number = appends.length,
   ) {
     super(
-      `${command} "${commandId}" has appended events (${appends.map(({ streamId, events }) => `${events} to "${streamId}"`).join(', ')}), ` +
+      `${command} "${commandId}" has appended events (${toldAppends(appends, appendCount)}), ` +
         'but its answer is not known; it is not run again. Read the streams to see what happened; if it is still at ' +
         'work in another process, ask again later.',
     );
   }
+}
+
+const APPENDS_TOLD = 5;
+
+function toldAppends(appends: readonly CommandAppend[], count: number): string {
+  const told = appends.slice(0, APPENDS_TOLD).map(({ streamId, events }) => `${events} to "${streamId}"`);
+  return count > told.length ? `${told.join(', ')}, and ${count - told.length} more` : told.join(', ');
 }
 
 /**

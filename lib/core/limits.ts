@@ -37,6 +37,10 @@ export const Limits = {
   updateRetryDelayMs: 2,
   /** Longest delay between two attempts of an update, in milliseconds. */
   updateRetryDelayMaxMs: 100,
+  /** Updates of one stream that may wait for their turn in one process. */
+  updatesWaitingMax: 10_000,
+  /** How long an update keeps others of its stream and process waiting, in milliseconds. */
+  updateTurnMs: 500,
   /** Attempts of a projection's handler at one event before the projection is blocked, the first one included. */
   handlerAttemptsMax: 5,
   /** First delay before a projection's handler is tried again, in milliseconds; doubled each time. */
@@ -65,6 +69,8 @@ export const Limits = {
   commandNameBytesMax: 256,
   /** Length of a command id, in bytes of UTF-8. */
   commandIdBytesMax: 256,
+  /** Appends that are told of a command whose answer is lost; of more of them only how many they were. */
+  commandAppendsKeptMax: 100,
   /** How long a command id is kept unless told, in milliseconds: a week. */
   commandRecordKeepMs: 7 * 24 * 60 * 60 * 1_000,
   /** Time between two removals of command ids that are kept no longer, in milliseconds. */

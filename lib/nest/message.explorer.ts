@@ -47,7 +47,7 @@ export class MessageExplorer implements OnModuleInit {
         options.store === undefined
           ? this.stores.find(undefined)?.ids
           : this.stores.get(options.store, handler).ids;
-      this.commandBus.bind({ ...found, ids, decides: false });
+      this.commandBus.bind({ ...found, ids });
     }
     for (const { feature, store, repository } of this.features.all()) {
       if (typeof feature === 'function') {

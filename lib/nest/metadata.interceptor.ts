@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import type { EventMetadata } from '../core/recorded-event.js';
-import { withEventMetadata } from '../store/event-context.js';
+import { givenMetadata, withEventMetadata } from '../store/event-context.js';
 
 /** What is asked of a request, whatever the platform. */
 interface HttpRequest {
@@ -40,8 +40,8 @@ const DEFAULT_HEADERS = ['x-correlation-id', 'x-request-id'] as const;
 /** What a correlation id from outside may be: anything else is not trusted, and one is made instead. */
 const CORRELATION_ID = /^[\w.:/+=@-]{1,128}$/;
 
-/** The trace id of a `traceparent` header (W3C Trace Context). */
-const TRACE_PARENT = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/;
+/** The trace id of a `traceparent` header (W3C Trace Context); one of zeros only is none. */
+const TRACE_PARENT = /^[\da-f]{2}-(?!0{32})([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/;
 
 /**
  * Gives everything that a HTTP request causes a correlation id: that of the request's header, the trace id of its
@@ -74,7 +74,7 @@ export class MetadataInterceptor implements NestInterceptor {
     // Express has both, Fastify only the second.
     if (typeof response.setHeader === 'function') response.setHeader('x-correlation-id', correlationId);
     else response.header?.('x-correlation-id', correlationId);
-    const metadata = { correlationId, ...this.#metadata?.(request) };
+    const metadata = { correlationId, ...givenMetadata(this.#metadata?.(request)) };
     // The handler runs when it is subscribed to, and has to find the metadata then.
     return new Observable((observer) => withEventMetadata(metadata, () => next.handle().subscribe(observer)));
   }

@@ -43,7 +43,12 @@ const contexts = new AsyncLocalStorage<RunningCall>();
  */
 export function withEventMetadata<R>(metadata: EventMetadata, work: () => R): R {
   const outer = contexts.getStore();
-  return contexts.run({ ...outer, metadata: { ...outer?.metadata, ...metadata } }, work);
+  return contexts.run({ ...outer, metadata: { ...outer?.metadata, ...givenMetadata(metadata) } }, work);
+}
+
+/** Metadata without members that are undefined, as those of a header that is not there: they take nothing's place. */
+export function givenMetadata(metadata: EventMetadata = {}): EventMetadata {
+  return Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined));
 }
 
 /** The running call, `undefined` outside of any. */

@@ -130,7 +130,10 @@ describe('metadata', () => {
       return id;
     });
     await bus.execute(new Free('x'), { commandId: 'c1', metadata: { user: 'ada' } });
-    const id = await withEventMetadata({ correlationId: 'request' }, () => bus.execute(new Free('y')));
+    const none = { correlationId: undefined } as never;
+    const id = await withEventMetadata({ correlationId: 'request' }, () =>
+      bus.execute(new Free('y'), { metadata: none }),
+    );
     const [first, second] = await store.getEvents('s');
     expect(first?.metadata).toEqual({ correlationId: 'c1', causationId: 'c1', user: 'ada' });
     expect(second?.metadata).toEqual({ correlationId: 'request', causationId: id });
@@ -189,8 +192,10 @@ describe('dispatch', () => {
     expect(await failureOf(bus.execute(new Special('fail')))).toBe(error);
   });
 
-  it('refuses options that cannot be', async () => {
-    const bus = busOf(await openStore());
+  it('refuses options that cannot be, before any middleware sees them', async () => {
+    let calls = 0;
+    const counting: MessageMiddleware = (_context, next) => (calls++, next());
+    const bus = busOf(await openStore(), undefined, {}, { middleware: [counting] });
     for (const options of [
       { commandId: '' },
       { commandId: 7 },
@@ -203,6 +208,7 @@ describe('dispatch', () => {
       expect((await failureOf(bus.execute(new Free('x'), options as never))).name).toMatch(
         /InvalidArgumentError|LimitExceededError/,
       );
+    expect(calls).toBe(0);
     expect((await failureOf(new CommandBus().execute(new Free('x')))).name).toBe('HandlerNotFoundError');
   });
 });

@@ -6,9 +6,13 @@ import {
   Command,
   CommandBus,
   CommandHandler,
+  EventStore,
+  InMemoryBackend,
+  Limits,
   WrongExpectedVersionError,
 } from '@allframe/nestjs';
-import { describe, expect, it } from 'vitest';
+import { FakeClock } from '@allframe/nestjs/testing';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { busOf, EmptyPurse, FillPurse, Free, OpenPurse, Purse } from './bank.js';
 import { failureOf } from './failure.js';
 import { openStore } from './open-store.js';
@@ -95,6 +99,50 @@ describe('fifty at once on one aggregate', () => {
     await bus.execute(new FillPurse('1', 1), { expectedVersion: 1 });
     const failure = await failureOf(bus.execute(new FillPurse('1', 1), { expectedVersion: 1 }));
     expect(failure).toMatchObject({ code: 'WrongExpectedVersionError', expected: 1, actual: 2 });
+  });
+});
+
+describe('a command for an aggregate', () => {
+  it('that is sent by its own handler fails with the conflict that it makes, and nobody waits for ever', async () => {
+    class Outer extends Command<void> {
+      readonly id = '1';
+    }
+    class Inner extends Command<void> {
+      readonly id = '1';
+    }
+    @Aggregate('nest')
+    class Nest extends AggregateRoot {
+      @CommandHandler(Outer, { retry: { attempts: 2 } }) async outer(): Promise<void> {
+        this.apply({ type: 'outer', data: {} });
+        await bus.execute(new Inner());
+      }
+      @CommandHandler(Inner) inner(): void {
+        this.apply({ type: 'inner', data: {} });
+      }
+    }
+    const clock = new FakeClock();
+    const store = await EventStore.open(new InMemoryBackend(), { clock });
+    onTestFinished(() => store.close());
+    const bus = new CommandBus({ store });
+    bus.registerAggregate(Nest, new AggregateRepository(store, Nest));
+    const outer = failureOf(bus.execute(new Outer()));
+    await vi.waitFor(() => expect(clock.pending).toBe(1));
+    await clock.advance(Limits.updateTurnMs);
+    expect(await outer).toBeInstanceOf(WrongExpectedVersionError);
+    expect((await store.getEvents('nest-1')).map(({ type }) => type)).toEqual(['inner']);
+  });
+
+  it('that nobody waits for any more when its turn comes is not run', async () => {
+    const store = await openStore();
+    const bus = busOf(store);
+    const gone = new AbortController();
+    const first = bus.execute(new FillPurse('1', 1));
+    const second = failureOf(bus.execute(new FillPurse('1', 1), { signal: gone.signal }));
+    gone.abort(new Error('gone'));
+    expect(await second).toMatchObject({ message: 'gone' });
+    await first;
+    await bus.execute(new FillPurse('1', 1));
+    expect(await store.getEvents('purse-1')).toHaveLength(2);
   });
 });
 

@@ -2,12 +2,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CommandBus, EventStore, type EventStoreBackend, InMemoryBackend } from '@allframe/nestjs';
+import {
+  AggregateRepository,
+  type CommandBus,
+  EventStore,
+  type EventStoreBackend,
+  InMemoryBackend,
+} from '@allframe/nestjs';
 import { AllSourceBackend } from '@allframe/nestjs/allsource';
 import { PostgresBackend } from '@allframe/nestjs/postgres';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { newSchema, serverUrl } from '../postgres/schemas.js';
-import { busOf, FillPurse, Free, OpenPurse } from './bank.js';
+import { busOf, FillPurse, Free, OpenPurse, Purse } from './bank.js';
 
 const CALLERS = 100;
 
@@ -78,6 +84,20 @@ describe.each([
       Array.from({ length: 50 }, (_, n) => bus.execute(new FillPurse('1', 1), { commandId: `${n}` })),
     );
     expect(await store.getEvents('purse-1')).toHaveLength(50);
+  });
+
+  it('lets three hundred commands and updates on one aggregate all succeed', async () => {
+    const store = await open(placeOf());
+    const bus = busOf(store);
+    const accounts = new AggregateRepository(store, Purse);
+    const both = Array.from({ length: 150 }, () => [
+      bus.execute(new FillPurse('1', 1)),
+      accounts.update('2', (purse) => purse.fill(new FillPurse('2', 1))),
+    ]);
+    const results = await Promise.allSettled(both.flat());
+    expect(results.filter(({ status }) => status === 'rejected')).toEqual([]);
+    expect(await store.getEvents('purse-1')).toHaveLength(150);
+    expect(await store.getEvents('purse-2')).toHaveLength(150);
   });
 
   it('is remembered by the next one that opens the store', async () => {

@@ -4,9 +4,11 @@ import {
   AllFrameExceptionFilter,
   AllFrameModule,
   AppendOutcomeUnknownError,
+  CommandResultLostError,
   CommandValidationError,
   DomainError,
   EventStore,
+  IdempotencyConflictError,
   METADATA_OPTIONS,
   MetadataInterceptor,
   PROBLEM_OPTIONS,
@@ -47,6 +49,8 @@ const failures: Readonly<Record<string, () => unknown>> = {
   invalid: () => new CommandValidationError('Open', [{ path: 'owner', message: 'is empty' }]),
   poor: () => new TooPoorError(),
   forbidden: () => new ForbiddenHereError('Not you'),
+  again: () => new IdempotencyConflictError('Open', 'key'),
+  lost: () => new CommandResultLostError('Open', 'key', []),
   unknown: () => new AppendOutcomeUnknownError([], { cause: new Error('10.0.0.7:5432') }),
   bug: () => new TypeError('secret of the server'),
   thrown: () => 'text',
@@ -124,6 +128,14 @@ describe('a failed request', () => {
     expect(await failed('poor')).toMatchObject({ detail: 'There is not enough' });
   });
 
+  it('speaks to its caller, who knows neither streams nor methods', async () => {
+    for (const how of ['missing', 'conflict', 'invalid', 'again', 'lost']) {
+      const { detail } = await failed(how);
+      expect(detail).toMatch(/^[A-Z].{20,}\.$/);
+      expect(detail).not.toMatch(/stream|account-a1|`|commandId|Open|append/);
+    }
+  });
+
   it('is a failed precondition where the request had one', async () => {
     expect(await failed('conflict', { 'If-Match': '"1"' })).toMatchObject({
       status: 412,
@@ -188,7 +200,13 @@ describe('what a request has caused', () => {
   });
 
   it('carries a new one where it has none that could be trusted', async () => {
-    for (const headers of [{}, { 'X-Correlation-Id': 'x'.repeat(500) }, { 'X-Correlation-Id': '<script>' }]) {
+    const zeros = { traceparent: `00-${'0'.repeat(32)}-b7ad6b7169203331-01` };
+    for (const headers of [
+      {},
+      zeros,
+      { 'X-Correlation-Id': 'x'.repeat(500) },
+      { 'X-Correlation-Id': '<script>' },
+    ]) {
       const [metadata, id] = await append(headers);
       expect(metadata['correlationId']).toBe(id);
       expect(id).toMatch(/^[0-9a-f-]{36}$/);

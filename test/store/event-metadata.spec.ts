@@ -89,6 +89,15 @@ describe('metadata', () => {
 });
 
 describe('withEventMetadata', () => {
+  it('puts what is undefined in the place of nothing', async () => {
+    const store = await openStore();
+    const absent = { correlationId: undefined } as unknown as EventMetadata;
+    await withEventMetadata({ correlationId: 'c' }, () =>
+      withEventMetadata(absent, () => store.append('s', [EVENT])),
+    );
+    expect(await metadataOf(store, 's')).toEqual([{ correlationId: 'c' }]);
+  });
+
   it('gives back what the work gives, and reaches what it awaits', async () => {
     const store = await openStore();
     expect(withEventMetadata({}, () => 42)).toBe(42);

@@ -1,6 +1,7 @@
 import type { AppendResult, Commit, StreamCommit } from '../../core/commit.js';
 import { AppendOutcomeUnknownError } from '../../core/errors/append.errors.js';
 import type { EventStoreBackend } from '../../core/event-store-backend.js';
+import { Limits } from '../../core/limits.js';
 import type { WriteCommit } from '../../store/commit-rider.js';
 import type { CommandAppend } from '../message.errors.js';
 import type { CommandRecord, UnansweredCommand } from './command-record.js';
@@ -33,11 +34,13 @@ export class AppendingRider extends CommandRider {
     const isHome = this.isHome(home);
     if (this.#begun === undefined ? !isHome : !severalAppends) throw this.refusal(commit);
     if (!isHome) return this.onward(home, commit, write);
+    const { appends = [], appendCount = 0 } = this.#begun ?? {};
     const begun: UnansweredCommand = {
       state: 'begun',
       at,
       contents: identity.contents,
-      appends: [...(this.#begun?.appends ?? []), ...commit.streams.map(appendOf)],
+      appends: [...appends, ...commit.streams.map(appendOf)].slice(0, Limits.commandAppendsKeptMax),
+      appendCount: appendCount + commit.streams.length,
     };
     try {
       const results = await this.onwardWith(begun, this.#begun ?? stored, home, commit, write);

@@ -23,7 +23,10 @@ interface RecordBase {
 
 export interface UnansweredCommand extends RecordBase {
   readonly state: 'begun' | 'lost';
+  /** The first of them, as many as `Limits.commandAppendsKeptMax`. */
   readonly appends: readonly CommandAppend[];
+  /** How many there were. */
+  readonly appendCount: number;
 }
 
 export interface DoneCommand extends RecordBase {

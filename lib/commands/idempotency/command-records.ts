@@ -1,5 +1,6 @@
 import { backOffMs, pause } from '../../core/clock.js';
 import { RecordConflictError } from '../../core/errors/append.errors.js';
+import { LimitExceededError } from '../../core/errors/input.errors.js';
 import { StoreClosedError } from '../../core/errors/store.errors.js';
 import { Limits } from '../../core/limits.js';
 import type { EventStore } from '../../store/event-store.js';
@@ -60,7 +61,8 @@ export class CommandRecords {
       await pause(clock, Math.min(ms, until - clock.now()));
       latest = (await this.find(key)).record ?? { ...latest, state: 'lost' };
     }
-    if (latest.state !== 'done') throw new CommandResultLostError(name, commandId, latest.appends);
+    if (latest.state !== 'done')
+      throw new CommandResultLostError(name, commandId, latest.appends, latest.appendCount);
     return latest;
   }
 
@@ -71,6 +73,9 @@ export class CommandRecords {
     } catch (error) {
       // It is not there any more: its transaction was rolled back, or it is kept no longer.
       if (error instanceof RecordConflictError) return;
+      // An answer that is too large to be kept is lost, and nobody has to wait for it.
+      if (error instanceof LimitExceededError && end.state === 'done')
+        await this.conclude(key, begun, { ...begun, state: 'lost' });
       this.store.logger.error(
         'The answer to a command could not be recorded; if the command is sent again, the caller gets CommandResultLostError',
         error,

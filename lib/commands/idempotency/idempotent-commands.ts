@@ -33,6 +33,8 @@ export interface CommandWork {
   readonly severalAppends: boolean;
   /** The bus appends what the handler decides. */
   readonly decides: boolean;
+  /** @throws CommandValidationError */
+  readonly validate: () => Promise<unknown>;
   readonly run: (decided: Decided) => Promise<unknown>;
 }
 
@@ -66,7 +68,7 @@ export class IdempotentCommands {
 
   /** @throws IdempotencyConflictError, CommandResultLostError, UnserialisableDataError, and what the handler throws */
   async answer(context: CallContext, commandId: string, work: CommandWork): Promise<unknown> {
-    const identity = identityOf(work.name, commandId, context.message);
+    const identity = await this.#identityOf(commandId, context, work);
     const { key, contents } = identity;
     if (isHandling(key, this.#records)) {
       throw new InvalidArgumentError(
@@ -85,6 +87,20 @@ export class IdempotentCommands {
     if (live.contents !== contents) throw new IdempotencyConflictError(work.name, commandId);
     const text = await waitFor(live, context);
     return text === undefined ? undefined : decodeJson(text);
+  }
+
+  async #identityOf(
+    commandId: string,
+    { message }: CallContext,
+    work: CommandWork,
+  ): Promise<CommandIdentity> {
+    try {
+      return identityOf(work.name, commandId, message);
+    } catch (error) {
+      // A schema says better what is wrong with contents that have no JSON form.
+      await work.validate();
+      throw error;
+    }
   }
 
   #begin(identity: CommandIdentity, context: CallContext, work: CommandWork): LiveCommand {
