@@ -2,7 +2,7 @@ import type { AppendResult, Commit } from '../core/commit.js';
 import { AppendOutcomeUnknownError } from '../core/errors/append.errors.js';
 import type { EventStoreBackend } from '../core/event-store-backend.js';
 import type { CommitRider, WriteCommit } from '../store/commit-rider.js';
-import { ambientRider } from '../store/event-context.js';
+import { ambientRider, riderInCharge } from '../store/event-context.js';
 import { AttemptAbandonedError } from './message.errors.js';
 
 /**
@@ -10,13 +10,22 @@ import { AttemptAbandonedError } from './message.errors.js';
  * another one, keeps what the first has left behind from appending beside it.
  */
 export class Attempt implements CommitRider {
-  readonly outer = ambientRider();
+  #outer = ambientRider();
   #inFlight: Promise<unknown> = Promise.resolve();
   #hasAppended = false;
   #isAbandoned = false;
+  #isOver = false;
 
   /** @param handler as `Class` or `Class.method` */
   constructor(private readonly handler: string) {}
+
+  get outer(): CommitRider | undefined {
+    return (this.#outer = riderInCharge(this.#outer));
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
 
   ride(home: EventStoreBackend, commit: Commit, write: WriteCommit): Promise<readonly AppendResult[]> {
     if (this.#isAbandoned)
@@ -33,13 +42,20 @@ export class Attempt implements CommitRider {
     return this.#isAbandoned;
   }
 
+  /** The handler will not be run again. */
+  end(): void {
+    this.#isOver = true;
+    this.#outer = this.outer;
+  }
+
   async #append(
     home: EventStoreBackend,
     commit: Commit,
     write: WriteCommit,
   ): Promise<readonly AppendResult[]> {
     try {
-      const results = await (this.outer === undefined ? write(commit) : this.outer.ride(home, commit, write));
+      const { outer } = this;
+      const results = await (outer === undefined ? write(commit) : outer.ride(home, commit, write));
       this.#hasAppended = true;
       return results;
     } catch (error) {

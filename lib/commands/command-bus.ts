@@ -9,7 +9,12 @@ import { carryRider } from '../store/event-context.js';
 import type { EventStore } from '../store/event-store.js';
 import { Attempt } from './attempt.js';
 import type { BoundCommand } from './bound-handler.js';
-import { checkCommandId, checkCommandName, COMMAND_MARKS } from './command-handler.decorator.js';
+import {
+  checkCommandHandlerOptions,
+  checkCommandId,
+  checkCommandName,
+  COMMAND_MARKS,
+} from './command-handler.decorator.js';
 import type { Command, ICommand } from './command.js';
 import { commandsOfAggregate } from './decided-commands.js';
 import { methodsOf } from './handler-marks.js';
@@ -124,6 +129,7 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
 
   /** For those who find handlers: registers one. @throws DuplicateHandlerError, InvalidArgumentError */
   bind(bound: BoundCommand): void {
+    checkCommandHandlerOptions(bound.options);
     const { message, handler, options, inTurn } = bound;
     const { name = message.name, retry = inTurn === undefined ? ONCE : UNTIL_IT_SUCCEEDS } = options;
     const schema = schemaOf(message, options.schema, handler);
@@ -191,16 +197,15 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
       attempt = new Attempt(handler.handler);
       return carryRider(attempt, async () => handle(command, context, decided));
     };
+    const mayRepeat = async (): Promise<boolean> => attempt?.abandon() ?? false;
     const untilItSucceeds = async (): Promise<unknown> => {
       // They may have gone while it waited for its turn.
       context.throwIfNobodyWaits();
-      return retryOnConflict(
-        attemptIt,
-        handler.retry,
-        this.clock,
-        this.#random,
-        async () => attempt?.abandon() ?? false,
-      );
+      try {
+        return await retryOnConflict(attemptIt, handler.retry, this.clock, this.#random, mayRepeat);
+      } finally {
+        attempt?.end();
+      }
     };
     return inTurn === undefined ? untilItSucceeds() : inTurn(command, untilItSucceeds);
   }

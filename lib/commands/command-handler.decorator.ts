@@ -85,12 +85,13 @@ export function CommandHandler<C extends ICommand>(
   options: CommandHandlerOptions<C> = {},
 ): CommandHandlerDecorator<C> {
   return (target: object, method?: string | symbol) => {
-    checkOptions(options);
+    checkCommandHandlerOptions(options as CommandHandlerOptions);
     COMMAND_MARKS.mark(target, method, command, options as CommandHandlerOptions);
   };
 }
 
-function checkOptions({ name, retry }: CommandHandlerOptions<never>): void {
+/** @throws InvalidArgumentError, LimitExceededError */
+export function checkCommandHandlerOptions({ name, retry }: CommandHandlerOptions): void {
   if (name !== undefined) checkCommandName(name);
   if (retry !== undefined && retry !== false) checkRetry(retry, '@CommandHandler retry');
 }

@@ -61,7 +61,12 @@ export function commandsOfDecider(
   ids: IdempotentCommands | undefined,
 ): readonly BoundCommand[] {
   return commands.map((given) => {
-    const { command: message, ...options } = typeof given === 'function' ? { command: given } : given;
+    const { command: message, ...options } = typeof given === 'function' ? { command: given } : (given ?? {});
+    if (typeof message !== 'function')
+      throw new InvalidArgumentError(
+        `commands of decider ${name}`,
+        'each is a class, or { command: Class, ... }',
+      );
     return {
       message,
       handler: `decider ${name}`,

@@ -80,15 +80,18 @@ export abstract class MessageBus<
             context.throwIfGivenUp();
             return handle(bound, context);
           });
-    const work = (): Promise<unknown> => handleMessage(context, outer, inside);
-    this.#inFlight++;
-    try {
-      // Most callers give neither.
-      if (options.signal === undefined && options.timeoutMs === undefined) return await work();
-      return await withinDeadline(work, options, context, this.clock);
-    } finally {
-      if (--this.#inFlight === 0) for (const tell of this.#whenAllEnded.splice(0)) tell();
-    }
+    const work = async (): Promise<unknown> => {
+      this.#inFlight++;
+      try {
+        return await handleMessage(context, outer, inside);
+      } finally {
+        // Not before the handler has ended, whoever waits for its answer.
+        if (--this.#inFlight === 0) for (const tell of this.#whenAllEnded.splice(0)) tell();
+      }
+    };
+    // Most callers give neither.
+    const isHurried = options.signal !== undefined || options.timeoutMs !== undefined;
+    return isHurried ? withinDeadline(work, options, context, this.clock) : work();
   }
 
   /** @throws InvalidArgumentError, LimitExceededError */

@@ -82,6 +82,7 @@ export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'>
   /** Told in place of the handler that the caller waits no longer, where others may wait for the same answer. */
   onGiveUp: ((reason: unknown) => void) | undefined = undefined;
   #id: string | undefined = undefined;
+  readonly #passed: EventMetadata | undefined;
   #metadata: EventMetadata | undefined = undefined;
   #values: Map<object, unknown> | undefined = undefined;
   #abort: AbortController | undefined = undefined;
@@ -92,9 +93,12 @@ export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'>
     readonly message: object,
     private readonly options: CommandOptions,
     /** The call that has sent the message. */
-    private readonly outer: RunningCall | undefined,
+    outer: RunningCall | undefined,
     private readonly newId: () => string,
-  ) {}
+  ) {
+    // Now and not when it is asked for: the calls before this one need not be kept.
+    this.#passed = passedMetadata(outer);
+  }
 
   get messageName(): string {
     return classOf(this.message).name;
@@ -115,7 +119,7 @@ export class CallContext<Kind extends 'command' | 'query' = 'command' | 'query'>
   get metadata(): EventMetadata {
     return (this.#metadata ??= {
       correlationId: this.id,
-      ...passedMetadata(this.outer),
+      ...this.#passed,
       causationId: this.id,
       ...givenMetadata(this.options.metadata),
     });

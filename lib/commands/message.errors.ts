@@ -203,8 +203,8 @@ export class SecondAppendError extends AllFrameError {
 }
 
 /**
- * A handler was run again because of a conflict, and what its earlier run had left behind appends only now. It is refused:
- * both runs would have appended.
+ * A handler has failed, and what that run had left behind appends only now. It is refused: the handler is run again after
+ * a conflict, or when the command is sent again by its id, and both runs would have appended.
  * @publicApi
  */
 export class AttemptAbandonedError extends AllFrameError {
@@ -215,7 +215,7 @@ export class AttemptAbandonedError extends AllFrameError {
     readonly streamId: string,
   ) {
     super(
-      `${handler} was run again because of a conflict, and its earlier run appends to "${streamId}" only now. ` +
+      `${handler} has failed, and what that run has left behind appends to "${streamId}" only now. ` +
         'Let the handler wait for everything it begins before it fails: Promise.allSettled in place of Promise.all, for one.',
     );
   }

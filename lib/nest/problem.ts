@@ -99,7 +99,12 @@ function wordsOf(error: HttpException): string {
 
 /** As platforms make them, of a body that is too large for one; Nest recognises them the same way. */
 function isHttpError(error: unknown): error is Error & { readonly statusCode: number } {
-  return error instanceof Error && 'statusCode' in error && Number.isInteger(error.statusCode);
+  if (!(error instanceof Error) || !('statusCode' in error)) return false;
+  return (
+    error.statusCode === Math.round(Number(error.statusCode)) &&
+    error.statusCode >= 400 &&
+    error.statusCode < 600
+  );
 }
 
 /** The status in words: `Not Found`. */

@@ -11,8 +11,10 @@ export type WriteCommit = (commit: Commit) => Promise<readonly AppendResult[]>;
  * of it. `carryRider` gives a call its rider.
  */
 export interface CommitRider {
-  /** The rider of the call that this one is made in. */
+  /** The rider of the call that this one is made in, none that is over. */
   readonly outer: CommitRider | undefined;
+  /** Nothing is left for it to do: calls that it is still carried by, a timer for instance, go on without it. */
+  readonly isOver: boolean;
 
   /**
    * Called in place of the commit of an append, which it makes by `write`.

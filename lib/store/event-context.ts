@@ -68,7 +68,14 @@ export function carryRider<R>(rider: CommitRider, work: () => R): R {
 
 /** The rider of the running call, `undefined` where there is none. */
 export function ambientRider(): CommitRider | undefined {
-  return contexts.getStore()?.rider;
+  return riderInCharge(contexts.getStore()?.rider);
+}
+
+/** The innermost rider that is not over: work that goes on by calls out of calls must not gather them all. */
+export function riderInCharge(rider: CommitRider | undefined): CommitRider | undefined {
+  let inCharge = rider;
+  while (inCharge?.isOver === true) inCharge = inCharge.outer;
+  return inCharge;
 }
 
 /** Calls the handler `next` of `reader` with an event: whatever it appends is caused by that event. */

@@ -57,6 +57,7 @@ const failures: Readonly<Record<string, () => unknown>> = {
   nest: () => new ConflictException('as Nest says it'),
   pipe: () => new BadRequestException(['name is empty', 'age is no number']),
   large: () => Object.assign(new Error('request entity too large'), { statusCode: 413 }),
+  odd: () => Object.assign(new Error('db-1 has said 200'), { statusCode: 200 }),
   inner: () => new InternalServerErrorException('10.0.0.7 has refused'),
 };
 
@@ -147,13 +148,13 @@ describe('a failed request', () => {
   });
 
   it('tells nothing of the inside of the server', async () => {
-    for (const how of ['bug', 'thrown'])
+    for (const how of ['bug', 'thrown', 'odd'])
       expect(await failed(how)).toMatchObject({
         type: 'about:blank',
         title: 'Internal Server Error',
         status: 500,
       });
-    for (const how of ['bug', 'thrown', 'unknown']) expect((await failed(how)).detail).toBeUndefined();
+    for (const how of ['bug', 'thrown', 'odd', 'unknown']) expect((await failed(how)).detail).toBeUndefined();
   });
 
   it('keeps what Nest itself says', async () => {

@@ -1,10 +1,10 @@
 import type { AppendResult, Commit } from '../../core/commit.js';
 import type { EventStoreBackend } from '../../core/event-store-backend.js';
 import type { CommitRider, WriteCommit } from '../../store/commit-rider.js';
-import { ambientRider } from '../../store/event-context.js';
+import { ambientRider, riderInCharge } from '../../store/event-context.js';
 import { encodeJson } from '../../store/json-codec.js';
 import { encodeRecords } from '../../store/record-store.js';
-import { SecondAppendError } from '../message.errors.js';
+import { AttemptAbandonedError, SecondAppendError } from '../message.errors.js';
 import type { CommandIdentity, CommandRecord } from './command-record.js';
 import type { CommandRecords } from './command-records.js';
 
@@ -29,12 +29,22 @@ export type Decided = (streamId: string, answer: unknown) => void;
  */
 export abstract class CommandRider implements CommitRider {
   protected readonly key: string;
-  readonly outer: CommitRider | undefined = ambientRider();
+  #outer = ambientRider();
   #turn: Promise<unknown> = Promise.resolve();
   #hasEnded = false;
+  #isAbandoned = false;
 
   constructor(protected readonly command: RiddenCommand) {
     this.key = command.identity.key;
+  }
+
+  get outer(): CommitRider | undefined {
+    return (this.#outer = riderInCharge(this.#outer));
+  }
+
+  /** What the handler has left behind, a timer for instance, is none of the command's any more. */
+  get isOver(): boolean {
+    return this.#hasEnded && !this.#isAbandoned;
   }
 
   isOf(key: string, records: CommandRecords): boolean {
@@ -47,7 +57,10 @@ export abstract class CommandRider implements CommitRider {
   abstract readonly decided: Decided;
 
   ride(home: EventStoreBackend, commit: Commit, write: WriteCommit): Promise<readonly AppendResult[]> {
-    // What the handler has left behind, a timer for instance, is none of the command's any more.
+    if (this.#isAbandoned) {
+      const { handler } = this.command;
+      return Promise.reject(new AttemptAbandonedError(handler, commit.streams[0]?.streamId ?? ''));
+    }
     if (this.#hasEnded) return this.onward(home, commit, write);
     const done = this.#turn.then(() => this.join(home, commit, write));
     this.#turn = done.catch(() => undefined);
@@ -63,9 +76,9 @@ export abstract class CommandRider implements CommitRider {
     return text;
   }
 
-  /** The handler has failed. */
+  /** The handler has failed. Where nothing was appended, the command may be sent again, and what comes late is refused. */
   async failed(): Promise<void> {
-    await this.#end();
+    await this.#end(() => !this.isHalfDone);
     await this.recordFailure();
   }
 
@@ -83,7 +96,8 @@ export abstract class CommandRider implements CommitRider {
     commit: Commit,
     write: WriteCommit,
   ): Promise<readonly AppendResult[]> {
-    return this.outer === undefined ? write(commit) : this.outer.ride(home, commit, write);
+    const { outer } = this;
+    return outer === undefined ? write(commit) : outer.ride(home, commit, write);
   }
 
   protected onwardWith(
@@ -107,9 +121,11 @@ export abstract class CommandRider implements CommitRider {
   }
 
   /** After the appends in flight, also those that the handler has not waited for. */
-  async #end(): Promise<void> {
+  async #end(isAbandoned = (): boolean => false): Promise<void> {
     for (let seen: unknown; seen !== this.#turn;) await (seen = this.#turn);
     this.#hasEnded = true;
+    this.#isAbandoned = isAbandoned();
+    this.#outer = this.outer;
   }
 }
 
