@@ -14,6 +14,7 @@ import {
   checkCommandId,
   checkCommandName,
   COMMAND_MARKS,
+  type CommandHandlerOptions,
 } from './command-handler.decorator.js';
 import type { Command, ICommand } from './command.js';
 import { commandsOfAggregate } from './decided-commands.js';
@@ -130,6 +131,7 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
   /** For those who find handlers: registers one. @throws DuplicateHandlerError, InvalidArgumentError */
   bind(bound: BoundCommand): void {
     checkCommandHandlerOptions(bound.options);
+    refuseForeignOptions(bound);
     const { message, handler, options, inTurn } = bound;
     const { name = message.name, retry = inTurn === undefined ? ONCE : UNTIL_IT_SUCCEEDS } = options;
     const schema = schemaOf(message, options.schema, handler);
@@ -193,14 +195,14 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
     );
     if (handler.retry.attempts === 1 || isFixed) return handle(command, context, decided);
     let attempt: Attempt | undefined;
-    const attemptIt = (): Promise<unknown> => {
+    const attemptIt = async (): Promise<unknown> => {
+      // They may have gone while it waited for its turn, or before it is tried again.
+      context.throwIfNobodyWaits();
       attempt = new Attempt(handler.handler);
       return carryRider(attempt, async () => handle(command, context, decided));
     };
     const mayRepeat = async (): Promise<boolean> => attempt?.abandon() ?? false;
     const untilItSucceeds = async (): Promise<unknown> => {
-      // They may have gone while it waited for its turn.
-      context.throwIfNobodyWaits();
       try {
         return await retryOnConflict(attemptIt, handler.retry, this.clock, this.#random, mayRepeat);
       } finally {
@@ -209,6 +211,20 @@ export class CommandBus extends MessageBus<'command', ReadyCommand> {
     };
     return inTurn === undefined ? untilItSucceeds() : inTurn(command, untilItSucceeds);
   }
+}
+
+/** Options that would be ignored, and leave somebody in the belief that they hold. @throws InvalidArgumentError */
+function refuseForeignOptions({ handler, options, inTurn }: BoundCommand): void {
+  const foreign: readonly (keyof CommandHandlerOptions)[] =
+    inTurn === undefined ? ['id', 'expectedVersion'] : ['severalAppends', 'store', 'scope'];
+  const found = foreign.find((option) => options[option] !== undefined);
+  if (found === undefined) return;
+  throw new InvalidArgumentError(
+    `${found} of ${handler}`,
+    inTurn === undefined
+      ? 'it is for aggregates and deciders, whose streams the bus knows; leave it out'
+      : 'it is for classes that append by themselves; an aggregate or decider is of the store of its `forFeature`',
+  );
 }
 
 /** @throws CommandValidationError */

@@ -33,8 +33,6 @@ export interface CommandHandlerOptions<C extends ICommand = ICommand> {
   readonly expectedVersion?: 'any' | 'noStream' | 'streamExists';
   /** Nest's scope of the handler class, as in `@Injectable`. */
   readonly scope?: number;
-  /** As in Nest's `@Injectable`. */
-  readonly durable?: boolean;
 }
 
 /** What an aggregate's method may return: the answer, or nothing where the result of the append will do. */

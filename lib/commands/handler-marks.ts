@@ -63,10 +63,8 @@ export class HandlerMarks<Options extends object> {
     };
     Reflect.defineMetadata(this.#marks, [...this.#own(type), mark], type);
     Reflect.defineMetadata(this.#handledBy, [...this.handlersOf(message as Type<object>), name], message);
-    if (method === undefined && ('scope' in options || 'durable' in options)) {
-      const { scope, durable } = options as { readonly scope?: number; readonly durable?: boolean };
-      Reflect.defineMetadata(NEST_SCOPE_OPTIONS, { scope, durable }, type);
-    }
+    if (method === undefined && 'scope' in options)
+      Reflect.defineMetadata(NEST_SCOPE_OPTIONS, { scope: options.scope }, type);
   }
 
   /** The marks of a class, those of its base classes included unless the method is marked again. */

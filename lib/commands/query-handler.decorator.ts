@@ -13,8 +13,6 @@ export interface QueryHandlerOptions {
   readonly schema?: MessageSchema;
   /** Nest's scope of the handler class, as in `@Injectable`. */
   readonly scope?: number;
-  /** As in Nest's `@Injectable`. */
-  readonly durable?: boolean;
 }
 
 /** Decorates a class with `execute`, or a method. */

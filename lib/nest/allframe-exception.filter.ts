@@ -79,7 +79,8 @@ export class AllFrameExceptionFilter implements ExceptionFilter {
       type:
         typeBase === undefined || general.code === undefined ? 'about:blank' : `${typeBase}${general.code}`,
       ...general,
-      instance: httpAdapter.getRequestUrl(request) as string,
+      // Without the query, which may hold what is nobody's business.
+      instance: (httpAdapter.getRequestUrl(request) as string).replace(/\?.*$/s, ''),
     };
     httpAdapter.setHeader(response, 'Content-Type', 'application/problem+json');
     httpAdapter.reply(response, problem, problem.status);

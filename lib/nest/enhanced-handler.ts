@@ -3,6 +3,7 @@ import 'reflect-metadata';
 import type { ExecutionContext } from '@nestjs/common';
 import type { ContextId, ExternalContextCreator } from '@nestjs/core';
 import type { MessageContext } from '../commands/message-context.js';
+import { InvalidArgumentError } from '../core/errors/input.errors.js';
 
 /** What Nest's `@UseGuards` and the like write on a class or method. */
 const ENHANCERS = ['__guards__', '__interceptors__', '__pipes__', '__exceptionFilters__'] as const;
@@ -51,11 +52,17 @@ export function enhanced(
 ): HandlerCall {
   const { kind, type, method } = handler;
   const callback = (instance as Record<string | symbol, (...args: unknown[]) => unknown>)[method];
+  if (typeof method === 'symbol') {
+    throw new InvalidArgumentError(
+      `${type.name}.${String(method)}`,
+      'Nest applies guards, interceptors and pipes to methods with a name only; name it, or leave them out',
+    );
+  }
   describeParameters(handler);
   return creator.create<Record<number, never>, string>(
     instance,
     callback as (...args: unknown[]) => unknown,
-    method as string,
+    method,
     PARAMETERS,
     { exchangeKeyForValue: (_type, _data, args: unknown[]) => args[MESSAGE] },
     scope?.contextId,
@@ -84,6 +91,7 @@ function describeParameters({ type, method, message }: HandlerMethod): void {
   };
   Reflect.defineMetadata(PARAMETERS, parameters, type, method);
   const prototype = type.prototype as object;
-  if (!Reflect.hasMetadata('design:paramtypes', prototype, method))
+  // Its own: that of a class it extends is of another message.
+  if (!Reflect.hasOwnMetadata('design:paramtypes', prototype, method))
     Reflect.defineMetadata('design:paramtypes', [message, Object], prototype, method);
 }

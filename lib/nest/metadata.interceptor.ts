@@ -69,12 +69,15 @@ export class MetadataInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'http') return next.handle();
     const request = context.switchToHttp().getRequest<HttpRequest>();
-    const correlationId = this.#correlationIdOf(request);
+    const metadata = {
+      correlationId: this.#correlationIdOf(request),
+      ...givenMetadata(this.#metadata?.(request)),
+    };
     const response = context.switchToHttp().getResponse<HttpResponse>();
     // Express has both, Fastify only the second.
-    if (typeof response.setHeader === 'function') response.setHeader('x-correlation-id', correlationId);
-    else response.header?.('x-correlation-id', correlationId);
-    const metadata = { correlationId, ...givenMetadata(this.#metadata?.(request)) };
+    if (typeof response.setHeader === 'function')
+      response.setHeader('x-correlation-id', metadata.correlationId);
+    else response.header?.('x-correlation-id', metadata.correlationId);
     // The handler runs when it is subscribed to, and has to find the metadata then.
     return new Observable((observer) => withEventMetadata(metadata, () => next.handle().subscribe(observer)));
   }

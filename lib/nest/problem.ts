@@ -54,7 +54,9 @@ const INTERNAL: ReadonlySet<ErrorKind> = new Set(['timeout', 'unavailable', 'une
 export function problemOf(error: unknown, ifMatch: unknown): GeneralProblem {
   if (error instanceof HttpException) return httpProblem(error.getStatus(), wordsOf(error));
   if (!(error instanceof AllFrameError)) {
-    return isHttpError(error) ? httpProblem(error.statusCode, error.message) : httpProblem(500);
+    return isHttpError(error)
+      ? httpProblem(error.statusCode, error.expose === false ? undefined : error.message)
+      : httpProblem(500);
   }
   const isPrecondition =
     error instanceof WrongExpectedVersionError &&
@@ -97,14 +99,23 @@ function wordsOf(error: HttpException): string {
   return Array.isArray(message) ? message.join('; ') : error.message;
 }
 
-/** As platforms make them, of a body that is too large for one; Nest recognises them the same way. */
-function isHttpError(error: unknown): error is Error & { readonly statusCode: number } {
-  if (!(error instanceof Error) || !('statusCode' in error)) return false;
-  return (
-    error.statusCode === Math.round(Number(error.statusCode)) &&
-    error.statusCode >= 400 &&
-    error.statusCode < 600
-  );
+/**
+ * As platforms make them, of a body that is too large for one: by the package http-errors, or Fastify's own. A `statusCode`
+ * alone says nothing, since clients of other services put the answers that they got into errors of the same kind.
+ */
+function isHttpError(error: unknown): error is HttpError {
+  if (!(error instanceof Error)) return false;
+  const { status, statusCode, expose } = error as Partial<HttpError>;
+  const isFailure = Number.isInteger(statusCode) && Number(statusCode) >= 400 && Number(statusCode) < 600;
+  const isMarked = typeof expose === 'boolean' && status === statusCode;
+  return isFailure && (isMarked || error.constructor.name === 'FastifyError');
+}
+
+interface HttpError extends Error {
+  readonly statusCode: number;
+  readonly status?: number;
+  /** Whether its message is for the client. */
+  readonly expose?: boolean;
 }
 
 /** The status in words: `Not Found`. */

@@ -1,5 +1,8 @@
 /** A bus outside of Nest: dispatch, middleware, time and metadata. */
 import {
+  Aggregate,
+  AggregateRepository,
+  AggregateRoot,
   Command,
   CommandBus,
   CommandHandler,
@@ -190,6 +193,26 @@ describe('dispatch', () => {
     );
     expect(await bus.execute(new Special('x'))).toBe('x');
     expect(await failureOf(bus.execute(new Special('fail')))).toBe(error);
+  });
+
+  it('refuses options that would hold nothing', async () => {
+    const store = await openStore();
+    expect(() => busOf(store, undefined, { expectedVersion: 'streamExists' })).toThrow(
+      /expectedVersion of FreeHandler/,
+    );
+    class Cut extends Command<void> {
+      readonly id = '1';
+    }
+    @Aggregate('tree')
+    class Tree extends AggregateRoot {
+      @CommandHandler(Cut, { severalAppends: true }) cut(): void {
+        this.apply({ type: 'cut', data: {} });
+      }
+    }
+    const bus = new CommandBus({ store });
+    expect(() => bus.registerAggregate(Tree, new AggregateRepository(store, Tree))).toThrow(
+      /severalAppends of Tree.cut/,
+    );
   });
 
   it('refuses options that cannot be, before any middleware sees them', async () => {

@@ -110,6 +110,28 @@ describe('an append that comes after its handler has failed', () => {
   });
 });
 
+describe('a run whose caller has gone', () => {
+  it('gives its answer to who sends the command again', async () => {
+    let goOn: () => void = () => undefined;
+    const waiting = new Promise<void>((resolve) => (goOn = resolve));
+    let runs = 0;
+    const bus = busOf(await openStore(), async () => {
+      runs++;
+      await waiting;
+      return runs;
+    });
+    const gone = new AbortController();
+    const failed = failureOf(bus.execute(new Free('x'), { commandId: 'a', signal: gone.signal }));
+    await new Promise((resolve) => setImmediate(resolve));
+    gone.abort(new Error('gone'));
+    expect(await failed).toMatchObject({ message: 'gone' });
+    const again = bus.execute(new Free('x'), { commandId: 'a' });
+    goOn();
+    expect(await again).toBe(1);
+    expect(runs).toBe(1);
+  });
+});
+
 describe('closing', () => {
   it('waits for a handler whose caller has gone', async () => {
     const store = await openStore();

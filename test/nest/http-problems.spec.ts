@@ -56,7 +56,10 @@ const failures: Readonly<Record<string, () => unknown>> = {
   thrown: () => 'text',
   nest: () => new ConflictException('as Nest says it'),
   pipe: () => new BadRequestException(['name is empty', 'age is no number']),
-  large: () => Object.assign(new Error('request entity too large'), { statusCode: 413 }),
+  large: () =>
+    Object.assign(new Error('request entity too large'), { status: 413, statusCode: 413, expose: true }),
+  file: () => Object.assign(new Error("'/srv/secret'"), { status: 404, statusCode: 404, expose: false }),
+  bucket: () => Object.assign(new Error('internal-bucket-7'), { statusCode: 404 }),
   odd: () => Object.assign(new Error('db-1 has said 200'), { statusCode: 200 }),
   inner: () => new InternalServerErrorException('10.0.0.7 has refused'),
 };
@@ -118,7 +121,7 @@ describe('a failed request', () => {
       status,
       code,
       type: `https://bank.example/problems/${code}`,
-      instance: `/fail/${how}?x=1`,
+      instance: `/fail/${how}`,
     });
     expect(problem.media).toMatch(/^application\/problem\+json/);
     expect(problem.title).not.toBe('');
@@ -148,13 +151,14 @@ describe('a failed request', () => {
   });
 
   it('tells nothing of the inside of the server', async () => {
-    for (const how of ['bug', 'thrown', 'odd'])
+    for (const how of ['bug', 'thrown', 'odd', 'bucket'])
       expect(await failed(how)).toMatchObject({
         type: 'about:blank',
         title: 'Internal Server Error',
         status: 500,
       });
-    for (const how of ['bug', 'thrown', 'odd', 'unknown']) expect((await failed(how)).detail).toBeUndefined();
+    for (const how of ['bug', 'thrown', 'odd', 'bucket', 'file', 'unknown'])
+      expect((await failed(how)).detail).toBeUndefined();
   });
 
   it('keeps what Nest itself says', async () => {

@@ -79,7 +79,8 @@ export class IdempotentCommands {
     let live = this.#live.get(key);
     // One that was told that nobody waits may fail for this reason, and then has to be looked at anew.
     while (live?.waiting === 0) {
-      await live.answer.catch(() => undefined);
+      const { answer } = live;
+      if (live.contents === contents && (await succeeds(answer))) break;
       live = this.#live.get(key);
     }
     context.throwIfGivenUp();
@@ -147,6 +148,13 @@ export class IdempotentCommands {
     for await (const { position } of last) return { ...place, position, idempotent: true };
     throw new CommandResultLostError(name, commandId, []);
   }
+}
+
+function succeeds(answer: Promise<unknown>): Promise<boolean> {
+  return answer.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The handler is told that nobody waits when the last of them has given up. */
