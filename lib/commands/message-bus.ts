@@ -80,18 +80,30 @@ export abstract class MessageBus<
             context.throwIfGivenUp();
             return handle(bound, context);
           });
-    const work = async (): Promise<unknown> => {
+    const work = (): Promise<unknown> => handleMessage(context, outer, inside);
+    // Most callers give neither, and are spared a promise between.
+    if (options.signal === undefined && options.timeoutMs === undefined) {
       this.#inFlight++;
       try {
-        return await handleMessage(context, outer, inside);
+        return await work();
       } finally {
-        // Not before the handler has ended, whoever waits for its answer.
-        if (--this.#inFlight === 0) for (const tell of this.#whenAllEnded.splice(0)) tell();
+        this.#oneEnded();
+      }
+    }
+    // A handler is waited for until it has ended, whether or not its caller still is there.
+    const counted = async (): Promise<unknown> => {
+      this.#inFlight++;
+      try {
+        return await work();
+      } finally {
+        this.#oneEnded();
       }
     };
-    // Most callers give neither.
-    const isHurried = options.signal !== undefined || options.timeoutMs !== undefined;
-    return isHurried ? withinDeadline(work, options, context, this.clock) : work();
+    return withinDeadline(counted, options, context, this.clock);
+  }
+
+  #oneEnded(): void {
+    if (--this.#inFlight === 0) for (const tell of this.#whenAllEnded.splice(0)) tell();
   }
 
   /** @throws InvalidArgumentError, LimitExceededError */
