@@ -28,7 +28,7 @@ export type Decided = (streamId: string, answer: unknown) => void;
  * of outer commands, whose handlers have sent this one, go along as well.
  */
 export abstract class CommandRider implements CommitRider {
-  protected readonly key: string;
+  readonly key: string;
   #outer = ambientRider();
   #turn: Promise<unknown> = Promise.resolve();
   #hasEnded = false;
@@ -47,8 +47,8 @@ export abstract class CommandRider implements CommitRider {
     return this.#hasEnded && !this.#isAbandoned;
   }
 
-  isOf(key: string, records: CommandRecords): boolean {
-    return this.key === key && this.command.records === records;
+  isIn(records: CommandRecords): boolean {
+    return this.command.records === records;
   }
 
   /** Whether the command has appended, or may have, and has no recorded answer yet. */
@@ -129,9 +129,10 @@ export abstract class CommandRider implements CommitRider {
   }
 }
 
-/** Whether the running call is made by the handler of the command with this key. */
-export function isHandling(key: string, records: CommandRecords): boolean {
+/** The keys of the commands whose handlers make the running call, the innermost first. */
+export function handledKeys(records: CommandRecords): string[] {
+  const keys: string[] = [];
   for (let rider = ambientRider(); rider !== undefined; rider = rider.outer)
-    if (rider instanceof CommandRider && rider.isOf(key, records)) return true;
-  return false;
+    if (rider instanceof CommandRider && rider.isIn(records)) keys.push(rider.key);
+  return keys;
 }

@@ -5,7 +5,12 @@ import type { EventStore } from '../../store/event-store.js';
 import { decodeJson, encodeJson } from '../../store/json-codec.js';
 import { checkMilliseconds } from '../../store/read-options.js';
 import type { CallContext } from '../message-context.js';
-import { CommandResultLostError, IdempotencyConflictError } from '../message.errors.js';
+import {
+  AttemptAbandonedError,
+  CommandResultLostError,
+  IdempotencyConflictError,
+  SecondAppendError,
+} from '../message.errors.js';
 import { AppendingRider } from './appending-rider.js';
 import {
   type AppendedPlace,
@@ -14,7 +19,7 @@ import {
   identityOf,
 } from './command-record.js';
 import { CommandRecords } from './command-records.js';
-import { type Decided, isHandling, type RiddenCommand } from './command-rider.js';
+import { type Decided, handledKeys, type RiddenCommand } from './command-rider.js';
 import { DecidingRider } from './deciding-rider.js';
 
 /** How command ids are kept. */
@@ -47,6 +52,8 @@ interface LiveCommand {
   readonly answer: Promise<string | undefined>;
   /** How many of them have not given up. */
   waiting: number;
+  /** Commands that its handler has sent and waits for. */
+  readonly waitsFor: Set<LiveCommand>;
 }
 
 /**
@@ -70,24 +77,32 @@ export class IdempotentCommands {
   async answer(context: CallContext, commandId: string, work: CommandWork): Promise<unknown> {
     const identity = await this.#identityOf(commandId, context, work);
     const { key, contents } = identity;
-    if (isHandling(key, this.#records)) {
-      throw new InvalidArgumentError(
-        'options.commandId',
-        `the handler of command "${commandId}" sends it again and would wait for itself; give it an id of its own`,
-      );
-    }
+    const senders = handledKeys(this.#records).flatMap((handled) => this.#live.get(handled) ?? []);
     let live = this.#live.get(key);
+    refuseCycle(senders, live, commandId);
     // One that was told that nobody waits may fail for this reason, and then has to be looked at anew.
     while (live?.waiting === 0) {
       const { answer } = live;
+      for (const sender of senders) sender.waitsFor.add(live);
       if (live.contents === contents && (await succeeds(answer))) break;
       live = this.#live.get(key);
     }
     context.throwIfGivenUp();
+    refuseCycle(senders, live, commandId);
+    const isFirst = live === undefined;
     if (live === undefined) this.#live.set(key, (live = this.#begin(identity, context, work)));
     if (live.contents !== contents) throw new IdempotencyConflictError(work.name, commandId);
-    const text = await waitFor(live, context);
-    return text === undefined ? undefined : decodeJson(text);
+    for (const sender of senders) sender.waitsFor.add(live);
+    try {
+      const text = await waitFor(live, context);
+      return text === undefined ? undefined : decodeJson(text);
+    } catch (error) {
+      if (isFirst || !isOfAnother(error, work.handler)) throw error;
+    } finally {
+      for (const sender of senders) sender.waitsFor.delete(live);
+    }
+    // It failed by a fault of the handler that has sent it first, which is none of this caller's.
+    return this.answer(context, commandId, work);
   }
 
   async #identityOf(
@@ -107,7 +122,7 @@ export class IdempotentCommands {
   #begin(identity: CommandIdentity, context: CallContext, work: CommandWork): LiveCommand {
     this.#records.sweepIfDue();
     const answer = this.#find(identity, work).finally(() => this.#live.delete(identity.key));
-    return { contents: identity.contents, context, answer, waiting: 0 };
+    return { contents: identity.contents, context, answer, waiting: 0, waitsFor: new Set() };
   }
 
   async #find(identity: CommandIdentity, work: CommandWork): Promise<string | undefined> {
@@ -148,6 +163,29 @@ export class IdempotentCommands {
     for await (const { position } of last) return { ...place, position, idempotent: true };
     throw new CommandResultLostError(name, commandId, []);
   }
+}
+
+/** @throws InvalidArgumentError where `live` waits for one of those whose handlers would wait for it */
+function refuseCycle(
+  senders: readonly LiveCommand[],
+  live: LiveCommand | undefined,
+  commandId: string,
+): void {
+  if (live === undefined || !senders.some((sender) => waits(live, sender))) return;
+  throw new InvalidArgumentError(
+    'options.commandId',
+    `the handler of command "${commandId}" sends it again, or another one that does, and would wait for itself; give it an id of its own`,
+  );
+}
+
+function waits(waiting: LiveCommand, awaited: LiveCommand): boolean {
+  return waiting === awaited || [...waiting.waitsFor].some((next) => waits(next, awaited));
+}
+
+/** Whether an append was refused because of an outer command, by whose handler this one was sent. */
+function isOfAnother(error: unknown, handler: string): boolean {
+  const isRefusal = error instanceof SecondAppendError || error instanceof AttemptAbandonedError;
+  return isRefusal && error.handler !== handler;
 }
 
 function succeeds(answer: Promise<unknown>): Promise<boolean> {

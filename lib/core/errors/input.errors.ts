@@ -26,7 +26,6 @@ export class InvalidArgumentError extends AllFrameError {
  */
 export class UnserialisableDataError extends AllFrameError {
   readonly code = 'UnserialisableDataError';
-  override readonly kind = 'validation';
 
   /**
    * @param path where the value is, such as `events[0].data.items[3].price`
