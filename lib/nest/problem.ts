@@ -66,16 +66,14 @@ export function problemOf(error: unknown, ifMatch: unknown): GeneralProblem {
   const { code } = error;
   const problem = { title: titleOf(status), status, code };
   if (INTERNAL.has(error.kind)) return problem;
-  const isInvalid = error instanceof CommandValidationError || error instanceof QueryValidationError;
-  return { ...problem, detail: detailOf(error), ...(isInvalid ? { issues: error.issues } : {}) };
+  return { ...problem, detail: detailOf(error), ...(isInvalid(error) ? { issues: error.issues } : {}) };
 }
 
 /** Errors of the library speak to whoever writes the server; its callers know neither streams nor classes. */
 function detailOf(error: AllFrameError): string {
   if (error instanceof DomainError) return error.message;
   if (error instanceof AggregateNotFoundError) return `There is no ${error.aggregate} "${error.id}".`;
-  if (error instanceof CommandValidationError || error instanceof QueryValidationError)
-    return 'The request is not valid; "issues" says where.';
+  if (isInvalid(error)) return 'The request is not valid; "issues" says where.';
   if (error instanceof IdempotencyConflictError)
     return 'The idempotency key was used before for another request. Repeat that one as it was, or take a new key.';
   if (error instanceof CommandResultLostError)
@@ -83,6 +81,10 @@ function detailOf(error: AllFrameError): string {
   if (error.kind === 'conflict')
     return 'It was changed meanwhile. Read it again, and repeat the request if it still holds.';
   return error.message;
+}
+
+function isInvalid(error: AllFrameError): error is CommandValidationError | QueryValidationError {
+  return error instanceof CommandValidationError || error instanceof QueryValidationError;
 }
 
 /** Of Nest, or of the platform itself. What happened inside of the server is not for its callers. */

@@ -146,6 +146,40 @@ describe('a command for an aggregate', () => {
   });
 });
 
+describe('a handler that has met a conflict', () => {
+  it('is not run again for a caller who has gone meanwhile, and appends nothing any more', async () => {
+    const clock = new FakeClock();
+    const store = await EventStore.open(new InMemoryBackend(), { clock });
+    onTestFinished(() => store.close());
+    let runs = 0;
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    let late: Promise<unknown> | undefined;
+    const event = { type: 'run', data: {} };
+    const bus = busOf(
+      store,
+      async () => {
+        runs++;
+        late = failureOf(held.then(() => store.append('s', [event])));
+        await store.append('s', [event], { expectedVersion: 7 });
+      },
+      { retry: { attempts: 3, delayMs: 50 } },
+      { random: () => 0.5 },
+    );
+    const gone = new AbortController();
+    const failed = failureOf(bus.execute(new Free('x'), { signal: gone.signal }));
+    await vi.waitFor(() => expect(clock.pending).toBe(1));
+    gone.abort(new Error('gone'));
+    expect(await failed).toMatchObject({ message: 'gone' });
+    await clock.advance(1_000);
+    await bus.drain(0);
+    expect([runs, clock.pending]).toEqual([1, 0]);
+    goOn();
+    expect(await late).toMatchObject({ code: 'AttemptAbandonedError' });
+    expect(await store.head()).toBe(0);
+  });
+});
+
 describe('what a caller expects', () => {
   it('does not undo what the handler needs', async () => {
     const store = await openStore();

@@ -72,6 +72,28 @@ describe('a command that is sent by what the one before has left behind', () => 
     60_000,
   );
 
+  it('knows only those that are still at work, also where it begins before the one before has ended', async () => {
+    const store = await openStore();
+    await new Promise<void>((resolve, reject) => {
+      @CommandHandler(Tick, { retry: { attempts: 3 } })
+      class Overlapping {
+        async execute({ n }: Tick): Promise<void> {
+          // Now that it is at work the one before may end.
+          tellBegun();
+          if (n === 5 * COUNT) return void store.append('s', [event(n)]).then(() => resolve(), reject);
+          const begun = new Promise<void>((resolveBegun) => (tellBegun = resolveBegun));
+          setImmediate(() => void bus.execute(new Tick(n + 1)).catch(reject));
+          await begun;
+        }
+      }
+      let tellBegun: () => void = () => undefined;
+      const bus = new CommandBus({ store });
+      bus.register(new Overlapping());
+      bus.execute(new Tick(1)).catch(reject);
+    });
+    expect(await store.head()).toBe(1);
+  });
+
   it('may be the same again: its handler does not wait for it any more', async () => {
     const store = await openStore();
     let later: Promise<unknown> | undefined;

@@ -66,6 +66,34 @@ describe('two commands that send each other', () => {
   });
 });
 
+describe('a command that waits for one whose caller has gone', () => {
+  it('is not waited for by it in turn', async () => {
+    let goOn: () => void = () => undefined;
+    const waiting = new Promise<void>((resolve) => (goOn = resolve));
+    let refused: Promise<unknown> | undefined;
+    const bus = busOf(
+      await openStore(),
+      (inside) => inside.execute(new Reply(), { commandId: '1' }),
+      async (inside) => {
+        await waiting;
+        refused = failureOf(inside.execute(new Ask(), { commandId: '1' }));
+        await refused;
+        return 'replied';
+      },
+    );
+    const gone = new AbortController();
+    const left = failureOf(bus.execute(new Reply(), { commandId: '1', signal: gone.signal }));
+    await new Promise((resolve) => setImmediate(resolve));
+    gone.abort(new Error('gone'));
+    expect(await left).toMatchObject({ message: 'gone' });
+    const asked = bus.execute(new Ask(), { commandId: '1' });
+    await new Promise((resolve) => setImmediate(resolve));
+    goOn();
+    expect(await asked).toBe('replied');
+    expect(await refused).toMatchObject({ code: 'InvalidArgumentError', argument: 'options.commandId' });
+  });
+});
+
 describe('a command that another one has sent', () => {
   it('does not hand the fault of its sender to others who sent it as well', async () => {
     const store = await openStore();

@@ -26,6 +26,7 @@ import {
   Inject,
   Param,
   Post,
+  UseInterceptors,
 } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, type HttpAdapterHost } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
@@ -58,6 +59,12 @@ const failures: Readonly<Record<string, () => unknown>> = {
   pipe: () => new BadRequestException(['name is empty', 'age is no number']),
   large: () =>
     Object.assign(new Error('request entity too large'), { status: 413, statusCode: 413, expose: true }),
+  fastify: () => {
+    class FastifyError extends Error {
+      readonly statusCode = 415;
+    }
+    return new FastifyError('Unsupported Media Type');
+  },
   file: () => Object.assign(new Error("'/srv/secret'"), { status: 404, statusCode: 404, expose: false }),
   bucket: () => Object.assign(new Error('internal-bucket-7'), { statusCode: 404 }),
   odd: () => Object.assign(new Error('db-1 has said 200'), { statusCode: 200 }),
@@ -70,6 +77,12 @@ class Failing {
 
   @Get('fail/:how') fail(@Param('how') how: string): never {
     throw failures[how]?.();
+  }
+
+  @Post('named')
+  @UseInterceptors(new MetadataInterceptor({ metadata: () => ({ correlationId: 'own' }) }))
+  named(): Promise<unknown> {
+    return this.append();
   }
 
   @Post('append') async append(): Promise<unknown> {
@@ -165,6 +178,8 @@ describe('a failed request', () => {
     expect(await failed('nest')).toMatchObject({ status: 409, detail: 'as Nest says it' });
     expect(await failed('pipe')).toMatchObject({ status: 400, detail: 'name is empty; age is no number' });
     expect(await failed('large')).toMatchObject({ status: 413, detail: 'request entity too large' });
+    expect(await failed('fastify')).toMatchObject({ status: 415, detail: 'Unsupported Media Type' });
+    expect(await failed('file')).toMatchObject({ status: 404 });
     const inner = await failed('inner');
     expect([inner.status, inner.detail]).toEqual([500, undefined]);
     const response = await fetch(`${url}/nowhere`);
@@ -202,6 +217,12 @@ describe('what a request has caused', () => {
     ],
   ])('carries the correlation id of its headers %o', async (headers, id) => {
     expect(await append(headers)).toEqual([{ correlationId: id, user: 'ada' }, id]);
+  });
+
+  it('carries what the application says, and the response says the same', async () => {
+    const response = await fetch(`${url}/named`, { method: 'POST' });
+    expect(await response.json()).toMatchObject({ correlationId: 'own' });
+    expect(response.headers.get('x-correlation-id')).toBe('own');
   });
 
   it('carries a new one where it has none that could be trusted', async () => {

@@ -25,7 +25,7 @@ export class AppendingRider extends CommandRider {
     // The answer is not known before the handler has appended.
   };
 
-  protected async join(
+  protected async joinInTurn(
     home: EventStoreBackend,
     commit: Commit,
     write: WriteCommit,

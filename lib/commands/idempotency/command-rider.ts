@@ -1,10 +1,11 @@
 import type { AppendResult, Commit } from '../../core/commit.js';
 import type { EventStoreBackend } from '../../core/event-store-backend.js';
-import type { CommitRider, WriteCommit } from '../../store/commit-rider.js';
-import { ambientRider, riderInCharge } from '../../store/event-context.js';
+import type { WriteCommit } from '../../store/commit-rider.js';
+import { ambientRider } from '../../store/event-context.js';
 import { encodeJson } from '../../store/json-codec.js';
 import { encodeRecords } from '../../store/record-store.js';
-import { AttemptAbandonedError, SecondAppendError } from '../message.errors.js';
+import { SecondAppendError } from '../message.errors.js';
+import { RunRider } from '../run-rider.js';
 import type { CommandIdentity, CommandRecord } from './command-record.js';
 import type { CommandRecords } from './command-records.js';
 
@@ -27,24 +28,13 @@ export type Decided = (streamId: string, answer: unknown) => void;
  * Puts the record of a command into the commit of what its handler appends. Appends of one command take turns, and riders
  * of outer commands, whose handlers have sent this one, go along as well.
  */
-export abstract class CommandRider implements CommitRider {
+export abstract class CommandRider extends RunRider {
   readonly key: string;
-  #outer = ambientRider();
   #turn: Promise<unknown> = Promise.resolve();
-  #hasEnded = false;
-  #isAbandoned = false;
 
   constructor(protected readonly command: RiddenCommand) {
+    super(command.handler);
     this.key = command.identity.key;
-  }
-
-  get outer(): CommitRider | undefined {
-    return (this.#outer = riderInCharge(this.#outer));
-  }
-
-  /** What the handler has left behind, a timer for instance, is none of the command's any more. */
-  get isOver(): boolean {
-    return this.#hasEnded && !this.#isAbandoned;
   }
 
   isIn(records: CommandRecords): boolean {
@@ -56,49 +46,37 @@ export abstract class CommandRider implements CommitRider {
 
   abstract readonly decided: Decided;
 
-  ride(home: EventStoreBackend, commit: Commit, write: WriteCommit): Promise<readonly AppendResult[]> {
-    if (this.#isAbandoned) {
-      const { handler } = this.command;
-      return Promise.reject(new AttemptAbandonedError(handler, commit.streams[0]?.streamId ?? ''));
-    }
-    if (this.#hasEnded) return this.onward(home, commit, write);
-    const done = this.#turn.then(() => this.join(home, commit, write));
-    this.#turn = done.catch(() => undefined);
-    return done;
-  }
-
   /** The handler has answered. @returns the answer as JSON text, `undefined` for none; @throws UnserialisableDataError */
   async answered(answer: unknown): Promise<string | undefined> {
-    await this.#end();
-    const { handler } = this.command;
-    const text = answer === undefined ? undefined : encodeJson(answer, `answer of ${handler}`);
+    await this.endWithAppends(() => false);
+    const text = answer === undefined ? undefined : encodeJson(answer, `answer of ${this.handler}`);
     await this.recordAnswer(answer);
     return text;
   }
 
   /** The handler has failed. Where nothing was appended, the command may be sent again, and what comes late is refused. */
   async failed(): Promise<void> {
-    await this.#end(() => !this.isHalfDone);
+    await this.endWithAppends(() => !this.isHalfDone);
     await this.recordFailure();
   }
 
-  /** One append, in its turn. */
-  protected abstract join(
+  protected join(
+    home: EventStoreBackend,
+    commit: Commit,
+    write: WriteCommit,
+  ): Promise<readonly AppendResult[]> {
+    const done = this.#turn.then(() => this.joinInTurn(home, commit, write));
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  protected abstract joinInTurn(
     home: EventStoreBackend,
     commit: Commit,
     write: WriteCommit,
   ): Promise<readonly AppendResult[]>;
   protected abstract recordAnswer(answer: unknown): Promise<void>;
   protected abstract recordFailure(): Promise<void>;
-
-  protected onward(
-    home: EventStoreBackend,
-    commit: Commit,
-    write: WriteCommit,
-  ): Promise<readonly AppendResult[]> {
-    const { outer } = this;
-    return outer === undefined ? write(commit) : outer.ride(home, commit, write);
-  }
 
   protected onwardWith(
     record: CommandRecord,
@@ -116,16 +94,8 @@ export abstract class CommandRider implements CommitRider {
   }
 
   protected refusal(commit: Commit): SecondAppendError {
-    const { handler, identity } = this.command;
-    return new SecondAppendError(handler, identity.commandId, commit.streams[0]?.streamId ?? '');
-  }
-
-  /** After the appends in flight, also those that the handler has not waited for. */
-  async #end(isAbandoned = (): boolean => false): Promise<void> {
-    for (let seen: unknown; seen !== this.#turn;) await (seen = this.#turn);
-    this.#hasEnded = true;
-    this.#isAbandoned = isAbandoned();
-    this.#outer = this.outer;
+    const { commandId } = this.command.identity;
+    return new SecondAppendError(this.handler, commandId, commit.streams[0]?.streamId ?? '');
   }
 }
 

@@ -20,11 +20,11 @@ export class DecidingRider extends CommandRider {
 
   /** @throws UnserialisableDataError before anything is written */
   readonly decided: Decided = (streamId, answer) => {
-    if (answer !== undefined) encodeJson(answer, `answer of ${this.command.handler}`);
+    if (answer !== undefined) encodeJson(answer, `answer of ${this.handler}`);
     this.#decision = { streamId, answer };
   };
 
-  protected async join(
+  protected async joinInTurn(
     home: EventStoreBackend,
     commit: Commit,
     write: WriteCommit,
